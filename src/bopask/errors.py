@@ -1,0 +1,48 @@
+"""The errors a user can meet. Each message says the file, what is wrong and what to do.
+
+    BopaskError            caught by the command line: one line on stderr, exit code 2
+    ├── InputError         the user's files or arguments
+    ├── UnsupportedError   a BOP variant that is known and refused by name
+    ├── OutputError        the output folder cannot be written, or holds something else
+    └── MissingExtra       an optional package is not installed
+
+An *expected* no (no path, object out of view) is not an error: see `nouns.Skip`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class BopaskError(Exception):
+    """Base of every error that the command line shows as one line."""
+
+
+class InputError(BopaskError):
+    """Bad input: `path` is the file, `wrong` what is wrong with it, `fix` what the user can do."""
+
+    def __init__(self, path: Path | str, wrong: str, fix: str) -> None:
+        self.path, self.wrong, self.fix = str(path), wrong, fix
+        super().__init__(f"{path}: {wrong}. {fix}.")
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        return type(self), (self.path, self.wrong, self.fix)  # crosses process boundaries
+
+
+class UnsupportedError(InputError):
+    """A variant of the format that bopask knows and does not read."""
+
+
+class OutputError(InputError):
+    """The output folder cannot be written, or holds another run."""
+
+
+class MissingExtra(BopaskError):
+    """An optional dependency is missing."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed. Install it with: pip install 'bopask[{extra}]'.")
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        return type(self), (self.package, self.extra)

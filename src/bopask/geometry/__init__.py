@@ -1,0 +1,1 @@
+"""What is true without BOP: rigid motions, cameras, boxes, planes, meshes, curves. Metres, radians, pixels."""

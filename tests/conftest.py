@@ -1,0 +1,36 @@
+"""Fixtures every test may use. Real data is outside the repository: tests that need it skip and say so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPO = Path(__file__).resolve().parents[1]
+settings.register_profile(
+    "bopask", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("bopask")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with ycbv_mini and expand_ycbv_gt.py: $BOPASK_REAL_DATA, or ../shared/data beside the checkout."""
+    folder = Path(os.environ.get("BOPASK_REAL_DATA", REPO.parent / "shared" / "data"))
+    if not (folder / "ycbv_mini").is_dir():
+        pytest.skip("real YCB-V frames are not part of the repository; set BOPASK_REAL_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ycbv_mini(real_data: Path) -> Path:
+    """Sixteen real YCB-V frames (4 scenes) in BOP scenewise layout."""
+    return real_data / "ycbv_mini"
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The embedded sample: a small BOP folder that ships with the package."""
+    return REPO / "src" / "bopask" / "data" / "sample"
