@@ -44,9 +44,9 @@ class Frame:
 
     key: FrameKey
     camera: Camera
-    obj_ids: Int[Array, n]
+    obj_ids: Int[Array, "n"]
     T_cam_obj: Float[Array, "n 4 4"]
-    visib_fract: Float[Array, n]
+    visib_fract: Float[Array, "n"]
     """Visible share of each object's silhouette, 0..1; NaN where the dataset does not say."""
     rgb_path: Path | None = None
     """Colour or gray image; None when the folder has none."""
@@ -105,7 +105,7 @@ class Arrangement:
     frames: tuple[Frame, ...]
     slots: Int[Array, "F N"]
     """Row of object n in frame f: frames[f].T_cam_obj[slots[f, n]]."""
-    obj_ids: Int[Array, N]
+    obj_ids: Int[Array, "N"]
     T_ref_obj: Float[Array, "N 4 4"]
     """The arrangement in the frame of the reference camera (that of frames[0])."""
     T_ref_cam: Float[Array, "F 4 4"]
@@ -152,7 +152,7 @@ class Layout:
         return self.arrangement.key
 
     @property
-    def obj_ids(self) -> Int[Array, N]:
+    def obj_ids(self) -> Int[Array, "N"]:
         return self.arrangement.obj_ids
 
     @property
@@ -175,9 +175,9 @@ class GraspSet:
 
     T_obj_grasp: Float[Array, "g 4 4"]
     """Gripper frame: +z approach, x closing, origin at the hand's base (M2T2, ACRONYM, Franka panda_hand)."""
-    width: Float[Array, g]
+    width: Float[Array, "g"]
     """Distance of the contacts (m)."""
-    quality: Float[Array, g]
+    quality: Float[Array, "g"]
     """Larger is better; rows are sorted by it."""
     source: str
 
@@ -190,8 +190,8 @@ class InstanceGrasps:
     """'free' (some grasp is), 'blocked' (by neighbours only), 'ungraspable' (even alone on the support)."""
     T_obj_grasp: Float[Array, "k 4 4"]
     """The best free grasps, at most 5, best first."""
-    width: Float[Array, k]
-    quality: Float[Array, k]
+    width: Float[Array, "k"]
+    quality: Float[Array, "k"]
     n_dense: int
     """Grasps of the dense set, of which n_alone are possible with no neighbour and n_free with all of them."""
     n_alone: int

@@ -31,7 +31,7 @@ def merge_seams(mesh: Mesh, decimals: int = 7) -> Mesh:
     return Mesh(mesh.vertices[first], faces[proper].astype(np.int32))
 
 
-def face_normals(mesh: Mesh) -> tuple[Float[Array, "f 3"], Float[Array, f]]:
+def face_normals(mesh: Mesh) -> tuple[Float[Array, "f 3"], Float[Array, "f"]]:
     """Unit outward normals and areas (m²) of the triangles; a degenerate triangle has normal 0."""
     a, b, c = np.moveaxis(mesh.triangles, 1, 0)
     cross = np.cross(b - a, c - a)
