@@ -117,7 +117,7 @@ class Estimate:
 
     source: str
     """'depth', 'resting' or 'pointing'."""
-    normal: Float[Array, 3]
+    normal: Float[Array, "3"]
     """Unit, away from the support."""
     offset: float
     """normal . p = offset on the plane (m)."""

@@ -33,7 +33,7 @@ class Box:
 
     T_ref_box: Float[Array, "4 4"]
     """Box frame in the reference frame (for a model: the object frame)."""
-    size: Float[Array, 3]
+    size: Float[Array, "3"]
     """Full edge lengths (m)."""
 
     def corners(self) -> Float[Array, "8 3"]:

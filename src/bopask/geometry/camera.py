@@ -29,7 +29,7 @@ def unproject(
     return np.stack([x * depth, y * depth, depth], -1)
 
 
-def inside(pixels: Float[Array, "... 2"], width: int, height: int) -> Bool[Array, ...]:
+def inside(pixels: Float[Array, "... 2"], width: int, height: int) -> Bool[Array, "..."]:
     """True where a pixel lies on the image (borders of the outermost pixels included); False for NaN."""
     u, v = pixels[..., 0], pixels[..., 1]
     with np.errstate(invalid="ignore"):

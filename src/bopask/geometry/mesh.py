@@ -45,7 +45,7 @@ def signed_volume(mesh: Mesh) -> float:
     return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
 
 
-def center_of_mass(mesh: Mesh) -> Float[Array, 3]:
+def center_of_mass(mesh: Mesh) -> Float[Array, "3"]:
     """Centre of mass (m) of the enclosed solid of uniform density; of the hull when the mesh encloses nothing."""
     origin = mesh.vertices.mean(0)
     a, b, c = np.moveaxis(mesh.triangles - origin, 1, 0)

@@ -34,7 +34,7 @@ def rotate(T_a_b: Float[Array, "... 4 4"], vectors_b: Float[Array, "... n 3"]) -
     return np.matmul(vectors_b, np.swapaxes(T_a_b[..., :3, :3], -1, -2))
 
 
-def rotation_about(axis: Float[Array, 3], angle: Float[Array, ...] | float) -> Float[Array, "... 3 3"]:
+def rotation_about(axis: Float[Array, "3"], angle: Float[Array, "..."] | float) -> Float[Array, "... 3 3"]:
     """Rotations by `angle` (rad) about a direction. Rodrigues: R = I + sin θ [k]× + (1 − cos θ) [k]×²."""
     k = np.asarray(axis, float) / np.linalg.norm(axis)
     cross = np.array([[0, -k[2], k[1]], [k[2], 0, -k[0]], [-k[1], k[0], 0]])
@@ -42,7 +42,7 @@ def rotation_about(axis: Float[Array, 3], angle: Float[Array, ...] | float) -> F
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
 
 
-def rotation_between(a: Float[Array, 3], b: Float[Array, 3]) -> Float[Array, "3 3"]:
+def rotation_between(a: Float[Array, "3"], b: Float[Array, "3"]) -> Float[Array, "3 3"]:
     """The smallest rotation that takes direction a to direction b (Rodrigues; the paper's step from normal to z)."""
     a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     axis, cosine = np.cross(a, b), float(np.dot(a, b))
@@ -54,7 +54,7 @@ def rotation_between(a: Float[Array, 3], b: Float[Array, 3]) -> Float[Array, "3 
     return rotation_about(axis, np.arctan2(np.linalg.norm(axis), cosine))
 
 
-def angle_of(R: Float[Array, "... 3 3"]) -> Float[Array, ...]:
+def angle_of(R: Float[Array, "... 3 3"]) -> Float[Array, "..."]:
     """Rotation angle (rad, 0..π), accurate near 0 and π."""
     skew = np.stack([R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1]], -1)
     return np.arctan2(np.linalg.norm(skew, axis=-1), np.trace(R, axis1=-2, axis2=-1) - 1.0)
