@@ -1,1 +1,1 @@
-"""TODO floor."""
+"""Executors: where units of work run. One seam: `run(function, units)` yields results as they come."""

@@ -1,1 +1,1 @@
-"""TODO floor."""
+"""Nouns on disk: atomic files, content keys, parquet shards, the manifest and the dataset card."""

@@ -1,0 +1,104 @@
+"""Grasp: five points of a parallel-jaw gripper that holds an object without touching its neighbours.
+
+Centre, left base, right base, left tip, right tip; left is the base with the smaller u, so that the text agrees with
+the picture (paper section 3: grasp, 2dplane; M2T2's drawn gripper).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import orjson
+from jaxtyping import Float
+
+from bopask.arrays import Array
+from bopask.ask import text
+from bopask.ask.asked import Asked, Skipped
+from bopask.ask.block import Block
+from bopask.geometry import se3
+from bopask.priors.grasps.gripper import load_gripper
+
+FORMAT = (
+    " Your answer should be five pixel positions in the {width}x{height} image, as Grasp center: [x, y], Left finger"
+    " base: [x, y], Right finger base: [x, y], Left finger tip: [x, y], Right finger tip: [x, y]."
+)
+TEMPLATES = tuple(
+    body + FORMAT
+    for body in (
+        "What are the five points that outline the grasp plane for the {a}?",
+        "How should a parallel-jaw gripper be placed to grasp the {a}?",
+        "Where would you put the fingers of a two-finger gripper to pick up the {a}?",
+        "Give a grasp for the {a} that touches nothing else.",
+        "Mark a collision-free grasp of the {a}.",
+        "A robot wants to pick up the {a}. Where do its gripper's five points go?",
+        "Which gripper pose picks up the {a}?",
+        "Show how to grasp the {a} with a parallel gripper.",
+        "Plan a stable grasp on the {a} and give its five points.",
+        "Draw the gripper that takes hold of the {a}.",
+    )
+)
+NAMES = ("Grasp center", "Left finger base", "Right finger base", "Left finger tip", "Right finger tip")
+
+
+def ask(block: Block) -> Iterator[Asked | Skipped]:
+    if block.layout.world is None:
+        return
+    for a, grasps in enumerate(block.priors.grasps):
+        askable = block.askable[:, a]
+        if len(grasps.T_obj_grasp) == 0:
+            yield Skipped(f"no_free_grasp_{grasps.state}", int(askable.sum()))
+            continue
+        pixels = gripper_pixels(block, a)
+        on_image = block.inside(pixels)
+        yield Skipped("answer_outside_image", int((askable & ~on_image.any(1)).sum()))
+        frame = np.flatnonzero(askable & on_image.any(1))
+        best = np.argmax(on_image[frame], 1)  # grasps come best first
+        points = left_first(pixels[frame, best])
+        yield Asked(
+            subtask="parallel_jaw",
+            templates=TEMPLATES,
+            frame=frame,
+            instances=np.full((len(frame), 1), a),
+            evidence=evidence(block, frame, a, best),
+            points=points,
+            answer=answer_text(points),
+        )
+
+
+def gripper_pixels(block: Block, a: int) -> Float[Array, "F k 5 2"]:
+    """The drawn gripper of each of the object's best grasps in each frame, +x finger first."""
+    T_cam_grasp = block.T_cam_obj[:, a, None] @ block.priors.grasps[a].T_obj_grasp
+    return block.pixels(se3.transform(T_cam_grasp, load_gripper().label_points()))
+
+
+def left_first(pixels: Float[Array, "R 5 2"]) -> Float[Array, "R 5 2"]:
+    """Exchanges the fingers where the first base is not the left one in the picture."""
+    turned = pixels[:, 1, 0] > pixels[:, 2, 0]
+    return np.where(turned[:, None, None], pixels[:, [0, 2, 1, 4, 3]], pixels)
+
+
+def answer_text(points: Float[Array, "R 5 2"]) -> text.Text:
+    """The released answers' words, integer pixels."""
+    pieces: list[text.Text | str] = []
+    for i, name in enumerate(NAMES):
+        pieces += [("" if i == 0 else ", ") + name + ": ", text.vector(points[:, i], 0)]
+    return text.join(*pieces)
+
+
+def evidence(block: Block, frame: Array, a: int, best: Array) -> text.Text:
+    """The grasp in the object's frame, the object in the camera's, and all the best free grasps as alternatives."""
+    grasps = block.priors.grasps[a]
+    numbered = [
+        orjson.dumps(
+            {"T_obj_grasp": np.round(T, 6).tolist(), "width_m": round(float(w), 6), "quality": round(float(q), 4)}
+        )
+        for T, w, q in zip(grasps.T_obj_grasp, grasps.width, grasps.quality, strict=True)
+    ]
+    alternatives = "[" + ", ".join(g.decode() for g in numbered) + "]"
+    return text.json_object(
+        grasp=text.coded([g.decode() for g in numbered], best),
+        T_cam_obj=text.matrix(block.T_cam_obj[frame, a]),
+        free_of_dense=f"[{grasps.n_free}, {grasps.n_alone}, {grasps.n_dense}]",
+        alternatives=alternatives,
+    )

@@ -1,0 +1,84 @@
+"""Yes/no questions about two objects, for the spatial and the depth task.
+
+A relation is told from metric extents: 'a is left of b' when the centre of each lies outside the extent of the other,
+by a margin, along the relation's axis. What is within the margin is doubtful and not asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from bopask.arrays import Array
+from bopask.ask import text
+from bopask.ask.asked import Asked, Skipped
+from bopask.ask.block import Block
+
+
+@dataclass(frozen=True)
+class Facts:
+    """holds[f, a, b]: 'a <relation> b' is true in frame f, by margin[f, a, b] metres."""
+
+    holds: Bool[Array, "F N N"]
+    margin: Float[Array, "F N N"]
+
+    @property
+    def turned(self) -> Facts:
+        """The facts of the opposite relation."""
+        return Facts(self.holds.swapaxes(1, 2), self.margin.swapaxes(1, 2))
+
+
+def before(center: Float[Array, "F N"], low: Float[Array, "F N"], high: Float[Array, "F N"]) -> Float[Array, "F N N"]:
+    """Margin (m) by which a comes before b along an axis: each centre outside the other's extent; negative if not."""
+    return np.minimum(low[:, None, :] - center[:, :, None], center[:, None, :] - high[:, :, None])
+
+
+def along(coordinates: Float[Array, "F N 8"]) -> tuple[Array, Array, Array]:
+    """Centre, low and high end of the extents of corner coordinates."""
+    return coordinates.mean(-1), coordinates.min(-1), coordinates.max(-1)
+
+
+def ask_relation(block: Block, subtask: str, templates: tuple[str, ...], facts: Facts, seen_from: str) -> Asked:
+    """Every fact is asked as it is (yes) and turned round (no): balance is exact for every wording and pair of names.
+
+    Args:
+        seen_from: the frame the relation is meant in, for the evidence: 'camera' or 'world'.
+    """
+    frame, a, b = np.nonzero(facts.holds & pairs(block))
+    margin = np.repeat(facts.margin[frame, a, b], 2)
+    instances = np.stack([np.stack([a, b], -1), np.stack([b, a], -1)], 1).reshape(-1, 2)
+    frame = np.repeat(frame, 2)
+    yes = np.arange(len(frame)) % 2 == 0
+    evidence = text.json_object(
+        relation=f'"{subtask}"',
+        seen_from=f'"{seen_from}"',
+        margin_m=text.number(margin, 4),
+        bbox=bbox_text(block, frame, instances),
+    )
+    return Asked(subtask, templates, frame, instances, evidence, yes=yes)
+
+
+def pairs(block: Block) -> Bool[Array, "F N N"]:
+    """Ordered pairs of different objects that may both be asked about."""
+    return block.askable[:, :, None] & block.askable[:, None, :] & ~np.eye(block.n, dtype=bool)
+
+
+def decided(block: Block, margin: Float[Array, "F N N"], agrees: Bool[Array, "F N N"] | bool) -> tuple[Facts, Skipped]:
+    """The facts that hold by the configured margin and by a second reading; pairs undecided either way are skipped."""
+    holds = (margin >= block.config.margin) & agrees
+    undecided = ~holds & ~holds.swapaxes(1, 2) & pairs(block)
+    return Facts(holds, margin), Skipped("within_margin", int(undecided.sum()) // 2)
+
+
+def bbox_text(block: Block, frame: Array, instances: Array) -> text.Text:
+    """JSON '[[u0, v0, u1, v1], …]' of the objects of each row: formatted once a (frame, object), then taken."""
+    once = text.vector(np.nan_to_num(block.view.bbox.reshape(-1, 4)), 0)
+    at = frame[:, None] * block.n + instances
+    return text.bracket([once.take(at[:, i]) for i in range(at.shape[1])])
+
+
+def phrase_relation(templates: tuple[str, ...], **words: str) -> tuple[str, ...]:
+    """Fills the relation's words into templates, leaving {a} and {b} for the names."""
+    return tuple(t.format(a="{a}", b="{b}", **words) for t in templates)

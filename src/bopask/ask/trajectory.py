@@ -1,0 +1,90 @@
+"""Trajectory: waypoints that carry one object over another without hitting anything.
+
+The points are those of the object's base point, the centre of the bottom face of its box: they start at its foot and
+end just above the other's top. The whole object moves with it, unrotated (paper section 3: trajectory, pick and place).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import orjson
+
+from bopask.ask import text
+from bopask.ask.asked import Asked, Skipped
+from bopask.ask.block import Block
+from bopask.ask.relations import bbox_text, pairs
+from bopask.geometry import se3
+from bopask.nouns import Trajectory
+
+FORMAT = (
+    " Answer with the ordered waypoints of the base of the {a} as [x, y] pixel coordinates in the {width}x{height}"
+    " image, from where it stands to just above the {b}."
+)
+TEMPLATES = tuple(
+    body + FORMAT
+    for body in (
+        "What is the path from the {a} to the {b}?",
+        "How can the {a} be carried over to the {b} without hitting anything?",
+        "Plan a collision-free motion that brings the {a} above the {b}.",
+        "Which waypoints move the {a} to the {b} around all obstacles?",
+        "Pick up the {a} and hold it over the {b}. Which way should it go?",
+        "A robot lifts the {a} and takes it to the {b}. Trace its trajectory.",
+        "Draw the trajectory that carries the {a} to the {b}.",
+        "Give a safe path for moving the {a} onto the {b}.",
+        "Move the {a} over the {b} while avoiding everything else. Where does it pass?",
+        "Starting at the {a}, which points lead it safely to the {b}?",
+    )
+)
+
+
+def ask(block: Block) -> Iterator[Asked | Skipped]:
+    if block.layout.world is None:
+        return
+    may_ask = pairs(block)
+    trajectories = list(block.priors.paths.values())
+    planned = np.zeros((block.n, block.n), bool)
+    for path in trajectories:
+        planned[path.source, path.target] = True
+    yield Skipped("no_trajectory", int((may_ask & ~planned).sum()))
+    for n_points in sorted({len(path.points) for path in trajectories}):
+        yield from ask_of_length(block, [p for p in trajectories if len(p.points) == n_points])
+
+
+def ask_of_length(block: Block, paths: list[Trajectory]) -> Iterator[Asked | Skipped]:
+    """Questions of all paths with the same number of waypoints."""
+    ends = np.array([[path.source, path.target] for path in paths])
+    points_world = np.stack([path.points for path in paths])
+    pixels = block.pixels(se3.transform(block.T_cam_world[:, None], points_world[None]))
+    may_ask = pairs(block)[:, ends[:, 0], ends[:, 1]]
+    on_image = block.inside(pixels)
+    yield Skipped("answer_outside_image", int((may_ask & ~on_image).sum()))
+    frame, k = np.nonzero(may_ask & on_image)
+    points, instances = pixels[frame, k], ends[k]
+    yield Asked(
+        subtask="carry",
+        templates=TEMPLATES,
+        frame=frame,
+        instances=instances,
+        evidence=text.join(
+            text.coded([evidence(block, path) for path in paths], k),
+            ', "bbox": ',
+            bbox_text(block, frame, instances),
+            "}",
+        ),
+        points=points,
+        answer=text.points(points),
+    )
+
+
+def evidence(block: Block, path: Trajectory) -> str:
+    """What proves the path, once a layout: an open JSON object to which each row adds its boxes."""
+    claim = {
+        "T_world_source": np.round(block.layout.T_world_obj[path.source], 6).tolist(),
+        "waypoints_m": np.round(path.points, 5).tolist(),
+        "clearance_m": round(path.clearance, 5),
+        "length_m": round(path.length, 5),
+        "start_contacts": [dict(contact) for contact in path.contacts],
+    }
+    return orjson.dumps(claim, option=orjson.OPT_SERIALIZE_NUMPY).decode()[:-1]
