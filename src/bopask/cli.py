@@ -1,0 +1,201 @@
+"""One command a verb: parse, call, exit code. 0 done, 2 the input or the arguments are at fault, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bopask import __version__
+from bopask.errors import BopaskError, InputError
+
+if TYPE_CHECKING:
+    from bopask.job import Job, Tally
+    from bopask.world.up import UpSource
+
+    Verbs: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    args = parser().parse_args(argv)
+    try:
+        args.verb(args)
+        return 0
+    except BopaskError as error:
+        print(f"bopask: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bopask: interrupted; the same command resumes", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        "bopask", description="Question-answer data about acting on objects, from BOP datasets."
+    )
+    top.add_argument("--version", action="version", version=f"bopask {__version__}")
+    verbs = top.add_subparsers(title="verbs", required=True)
+    _generate(verbs)
+    _plan(verbs)
+    _show(verbs)
+    _doctor(verbs)
+    _download(verbs)
+    return top
+
+
+def _run_options(verb: argparse.ArgumentParser) -> None:
+    """What `generate` and `plan` share."""
+    verb.add_argument("folder", type=Path, help="BOP dataset folder (models/, camera.json, <split>/<scene>/…)")
+    verb.add_argument("--split", required=True, help="folder of scenes, as train_pbr or test")
+    verb.add_argument("--scenes", type=int, nargs="+", default=(), help="only these scenes")
+    verb.add_argument("--tasks", default="", help="comma separated; all six by default")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--names", type=Path, help="JSON with readable object names, instead of those found")
+    verb.add_argument("--dataset", default="", help="name written into the rows (default: the folder's)")
+    verb.add_argument("--min-visib", type=float, default=0.3, help="ask about objects visible at least this much (0.3)")
+    verb.add_argument("--margin", type=float, default=0.02, help="metres by which a relation must hold (0.02)")
+    verb.add_argument("--keep-going", action="store_true", help="skip and count bad frames instead of stopping")
+    verb.add_argument("--cache", type=Path, help="folder for priors and views (default: OUT.cache)")
+    verb.add_argument("--up", default="depth,resting", help="sources of up: depth, resting, pointing")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server, for --up pointing")
+    verb.add_argument("--vlm-model", default="", help="model name at that server")
+    verb.add_argument("--vlm-dialect", default="json_yx_1000", help="how that model writes points")
+
+
+def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
+    from bopask.ask.block import AskConfig
+    from bopask.ask.tasks import TASKS
+    from bopask.job import Job
+
+    return Job(
+        folder=args.folder,
+        split=args.split,
+        out=out,
+        tasks=tuple(t.strip() for t in args.tasks.split(",") if t.strip()) or tuple(TASKS),
+        seed=args.seed,
+        ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
+        up=_up_sources(args),
+        names=args.names,
+        dataset=args.dataset,
+        keep_going=args.keep_going,
+        cache_dir=args.cache,
+        scenes=tuple(args.scenes),
+        **settings,
+    )
+
+
+def _up_sources(args: argparse.Namespace) -> tuple[UpSource, ...]:
+    from bopask.models.endpoint import ChatEndpoint
+    from bopask.world.depth import DepthPlane
+    from bopask.world.pointing import PointingVLM
+    from bopask.world.resting import RestingFaces
+
+    sources: list[UpSource] = []
+    for name in args.up.split(","):
+        if name == "depth":
+            sources.append(DepthPlane())
+        elif name == "resting":
+            sources.append(RestingFaces())
+        elif name == "pointing":
+            if not (args.vlm_url and args.vlm_model):
+                raise InputError("--up pointing", "has no model to ask", "Give --vlm-url and --vlm-model")
+            sources.append(PointingVLM(ChatEndpoint(args.vlm_url, args.vlm_model), dialect=args.vlm_dialect))
+        else:
+            raise InputError("--up", f"unknown source {name!r}", "Choose from depth, resting, pointing")
+    return tuple(sources)
+
+
+def _generate(verbs: Verbs) -> None:
+    verb = verbs.add_parser("generate", help="BOP folder -> question set, manifest and report")
+    _run_options(verb)
+    verb.add_argument("--out", type=Path, required=True, help="output folder")
+    verb.add_argument("--workers", type=int, default=1, help="processes; the output does not depend on it")
+    verb.add_argument("--embed-images", action="store_true", help="put the pictures into the rows")
+    verb.add_argument("--licence", default="see the dataset's own licence", help="licence text written into the rows")
+    verb.add_argument("--overwrite", action="store_true", help="replace another run in OUT")
+    verb.set_defaults(verb=generate)
+
+
+def generate(args: argparse.Namespace) -> None:
+    from bopask.pipeline import generate as run
+
+    if args.workers < 1:
+        raise InputError("--workers", f"is {args.workers}", "Give 1 or more")
+    settings = {name: getattr(args, name) for name in ("workers", "embed_images", "licence", "overwrite")}
+    tally = run(_job(args, args.out, **settings))
+    print(_summary(tally) if tally.frames else f"{args.out} holds this run already, complete: nothing to do.")
+    print(f"Look at the answers: {args.out / 'report.html'}")
+
+
+def _summary(tally: Tally) -> str:
+    counts = tally.counts()
+    lines = [f"{counts['rows']:,} questions about {counts['frames']:,} frames in {counts['layouts']:,} layouts"]
+    lines += [f"  {task:<14} {of['rows']:>12,}" for task, of in counts["tasks"].items()]
+    asking = sum(tally.seconds.get(stage, 0.0) for stage in ("look", "ask", "write"))
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in tally.seconds.items())
+    lines.append(f"seconds, all workers together: {stages}")
+    lines.append(f"after priors: {counts['rows'] / max(asking, 1e-9):,.0f} questions a second a worker")
+    return "\n".join(lines)
+
+
+def _plan(verbs: Verbs) -> None:
+    verb = verbs.add_parser("plan", help="layouts, frames, expected questions and bytes of a run, before it")
+    _run_options(verb)
+    verb.set_defaults(verb=plan)
+
+
+def plan(args: argparse.Namespace) -> None:
+    from bopask.plan import plan as run
+
+    with tempfile.TemporaryDirectory() as scratch:
+        print(run(_job(args, Path(scratch) / "plan")).text())
+
+
+def _show(verbs: Verbs) -> None:
+    verb = verbs.add_parser("show", help="draw one row of a question set to a PNG")
+    verb.add_argument("out", type=Path, help="output folder of generate")
+    verb.add_argument("--id", required=True, help="the row's id")
+    verb.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
+    verb.add_argument("--png", type=Path, help="file to write (default: <id>.png)")
+    verb.set_defaults(verb=show)
+
+
+def show(args: argparse.Namespace) -> None:
+    from bopask.view.draw import draw_row
+    from bopask.view.report import bop_root_of, find_row, row_image
+
+    row = find_row(args.out, args.id)
+    png = args.png or Path(f"{args.id}.png")
+    draw_row(row, row_image(row, args.bop or bop_root_of(args.out))).save(png)
+    print(f"{row['question']}\n{row['answer']}\n{png}")
+
+
+def _doctor(verbs: Verbs) -> None:
+    verb = verbs.add_parser("doctor", help="what a BOP folder has, lacks, and which tasks remain possible")
+    verb.add_argument("folder", type=Path)
+    verb.set_defaults(verb=doctor)
+
+
+def doctor(args: argparse.Namespace) -> None:
+    from bopask.bop.doctor import examine
+
+    print(examine(args.folder).text())
+
+
+def _download(verbs: Verbs) -> None:
+    verb = verbs.add_parser("download", help="fetch a BOP dataset from the hub")
+    verb.add_argument("dataset", help="as ycbv, hope, handal, lm")
+    verb.add_argument("--out", type=Path, default=Path(), help="folder to put <dataset>/ into")
+    verb.add_argument("--split", action="append", default=[], help="as test_bop19 or train_pbr; may be repeated")
+    verb.add_argument("--endpoint", help="another hub's address")
+    verb.set_defaults(verb=download)
+
+
+def download(args: argparse.Namespace) -> None:
+    from bopask.bop.download import download as run
+
+    print(run(args.dataset, args.out, args.split, endpoint=args.endpoint))

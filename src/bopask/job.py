@@ -1,0 +1,134 @@
+"""Job: what a run is asked to do. Tally: what it counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bopask.ask.block import AskConfig
+from bopask.ask.tasks import TASKS
+from bopask.bop.folder import BopFolder
+from bopask.errors import InputError
+from bopask.nouns import Skip
+from bopask.store.cache import Cache
+from bopask.world.depth import DepthPlane
+from bopask.world.resting import RestingFaces
+from bopask.world.up import UpSource
+
+BLOCK = 256
+"""Frames asked about at once: bounds memory, and is part of the output's definition (wordings are drawn a block)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to generate. Equal jobs on equal input give equal bytes; `workers` and `cache` change only the time."""
+
+    folder: Path
+    split: str
+    out: Path
+    tasks: tuple[str, ...] = tuple(TASKS)
+    seed: int = 0
+    ask: AskConfig = field(default_factory=AskConfig)
+    up: tuple[UpSource, ...] = (DepthPlane(), RestingFaces())
+    names: Path | None = None
+    dataset: str = ""
+    licence: str = "see the dataset's own licence"
+    embed_images: bool = False
+    keep_going: bool = False
+    overwrite: bool = False
+    workers: int = 1
+    cache_dir: Path | None = None
+    scenes: tuple[int, ...] = ()
+    """Only these scenes; all when empty."""
+
+    def config(self) -> dict[str, Any]:
+        """What decides the bytes of the output, besides the input."""
+        return {
+            "tasks": list(self.tasks),
+            "seed": self.seed,
+            "ask": asdict(self.ask),
+            "up": [repr(source) for source in self.up],
+            "names": self.names.name if self.names else "",
+            "embed_images": self.embed_images,
+            "keep_going": self.keep_going,
+            "scenes": list(self.scenes),
+            "block": BLOCK,
+        }
+
+    @property
+    def cache(self) -> Cache:
+        """Beside the output, never in the user's data."""
+        return Cache(self.cache_dir or self.out.with_name(self.out.name + ".cache"))
+
+    def needs(self, *tasks: str) -> bool:
+        return not set(tasks).isdisjoint(self.tasks)
+
+    def scenes_of(self, folder: BopFolder) -> tuple[int, ...]:
+        """The scenes to work on.
+
+        Raises:
+            InputError: no such split or scene, an empty split, or an unknown task.
+        """
+        unknown = [task for task in self.tasks if task not in TASKS]
+        if unknown or not self.tasks:
+            wrong = f"unknown task {unknown[0]!r}" if unknown else "names no task"
+            raise InputError("--tasks", wrong, f"Choose from {', '.join(TASKS)}")
+        if self.split not in folder.splits:
+            fix = f"It has: {', '.join(folder.splits)}" if folder.splits else "See bopask doctor"
+            raise InputError(folder.root, f"has no split {self.split!r}", fix)
+        scenes = folder.scene_ids(self.split)
+        if not scenes:
+            raise InputError(folder.root / self.split, "is an empty split: it has no scene", "Download it again")
+        missing = [scene for scene in self.scenes if scene not in scenes]
+        if missing:
+            raise InputError(folder.root / self.split, f"has no scene {missing[0]}", f"It has {len(scenes)} scenes")
+        return self.scenes or scenes
+
+
+@dataclass
+class Tally:
+    """Counts of a scene or a run. `seconds` goes to the terminal only: it must not change the output's bytes."""
+
+    rows: int = 0
+    frames: int = 0
+    tasks: dict[str, Counter[str]] = field(default_factory=dict)
+    """By task: rows a subtask as 'sub/<subtask>', and 'yes', 'no'."""
+    skips: Counter[str] = field(default_factory=Counter)
+    """By 'stage/reason'."""
+    layouts: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def skip(self, *skips: Skip) -> None:
+        self.skips.update(f"{s.stage}/{s.reason}" for s in skips)
+
+    def add(self, other: Mapping[str, Any]) -> None:
+        """Adds the tally of a scene, as it was stored."""
+        self.rows += other["rows"]
+        self.frames += other["frames"]
+        for task, counts in other["tasks"].items():
+            self.tasks.setdefault(task, Counter()).update(counts)
+        self.skips.update(other["skips"])
+        self.layouts += other["layouts"]
+        for stage, seconds in other["seconds"].items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def counts(self) -> dict[str, Any]:
+        """For the manifest."""
+        tasks = {}
+        for task in (t for t in TASKS if t in self.tasks):
+            of = self.tasks[task]
+            subtasks = {k.removeprefix("sub/"): n for k, n in sorted(of.items()) if k.startswith("sub/")}
+            answers = {k: of[k] for k in ("yes", "no") if of[k]}
+            tasks[task] = {"rows": sum(subtasks.values()), "subtasks": subtasks, **answers}
+        return {"rows": self.rows, "frames": self.frames, "layouts": len(self.layouts), "tasks": tasks}
+
+    def skips_by_stage(self) -> dict[str, dict[str, int]]:
+        stages: dict[str, dict[str, int]] = {}
+        for key, number in sorted(self.skips.items()):
+            stage, reason = key.split("/", 1)
+            if number:
+                stages.setdefault(stage, {})[reason] = number
+        return stages

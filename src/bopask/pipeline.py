@@ -1,0 +1,285 @@
+"""The line on one page: the file to read first.
+
+    BOP folder -read-> Frame -arrange-> Layout -derive-> Priors -ask-> Question -> shards, manifest, card, report
+
+`generate` runs it a scene at a time on an executor. Every expected no is counted; a bad file is an error, or, with
+`keep_going`, one more counted skip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Int
+from tqdm import tqdm
+
+from bopask import __version__
+from bopask.arrays import Array
+from bopask.ask.asked import Asked, Skipped
+from bopask.ask.block import Block
+from bopask.ask.names import Names, load_names
+from bopask.ask.referring import refer
+from bopask.ask.rows import SCHEMA, Origin, to_table
+from bopask.ask.tasks import TASKS
+from bopask.bop.folder import BopFolder, open_bop
+from bopask.errors import InputError
+from bopask.job import BLOCK, Job, Tally
+from bopask.nouns import Arrangement, Frame, GraspSet, Layout, Model, Priors, Skip, View
+from bopask.priors import derive as priors_of
+from bopask.priors.grasps.gripper import load_gripper
+from bopask.priors.grasps.sampler import load_or_sample
+from bopask.rng import rng_for
+from bopask.run.local import LocalExecutor
+from bopask.store.card import card
+from bopask.store.embed import embedded, embedded_schema
+from bopask.store.files import atomic, key_of, sha256_of, write_json
+from bopask.store.output import Output
+from bopask.store.shards import write_shard
+from bopask.view.report import write_report
+from bopask.world.arrange import arrange
+from bopask.world.up import find_world
+from bopask.world.visibility import look
+
+
+def generate(job: Job) -> Tally:
+    """BOP folder -> dataset in `job.out`: parquet shards, manifest.json, README.md, report.html.
+
+    A killed run goes on where it stopped; a complete one is left as it is (the tally is then empty).
+
+    Raises:
+        InputError: the folder, its files or the arguments are at fault (bad frames are skipped with `keep_going`).
+        OutputError: the output cannot be written or holds another run.
+    """
+    folder = open_bop(job.folder)
+    scenes = job.scenes_of(folder)
+    inputs = {path.as_posix(): sha256_of(folder.root / path) for path in folder.input_files(job.split)}
+    output = Output(job.out, key_of(__version__, job.config(), job.split, job.dataset, job.licence, inputs))
+    if output.complete:
+        return Tally()
+    output.open(job.overwrite)
+    executor = LocalExecutor(job.workers)
+    if job.needs("grasp", "rearrangement"):
+        obj_ids = folder.models().obj_ids
+        run("grasps", executor.run(partial(sample_object, job), obj_ids), len(obj_ids))
+    todo = [scene for scene in scenes if output.finished(f"{scene:06d}") is None]
+    run("scenes", executor.run(partial(generate_scene, job, output), todo), len(todo))
+    total = Tally()
+    for scene in scenes:
+        total.add(output.finished(f"{scene:06d}") or {})
+    finish(folder, job, output, inputs, total)
+    return total
+
+
+def run(what: str, results: Iterator[object], n: int) -> None:
+    """Drains an executor's results behind a progress bar."""
+    for _ in tqdm(results, what, total=n, unit=what[:-1]):
+        pass
+
+
+def sample_object(job: Job, obj_id: int) -> None:
+    """Dense grasps of one object into the cache, so that no two scenes compute the same ones."""
+    try:
+        dense_grasps(job, open_bop(job.folder).models(), [obj_id])
+    except InputError:
+        if not job.keep_going:
+            raise
+
+
+def generate_scene(job: Job, output: Output, scene_id: int) -> None:
+    """One scene through the whole line, into one shard; its counts into the run's working state."""
+    station = Station(job, open_bop(job.folder), Tally())
+    tables = station.tables(scene_id)
+    schema = SCHEMA
+    if job.embed_images:
+        tables, schema = embedded(tables, station.folder.root), embedded_schema(SCHEMA)
+    station.tally.rows = write_shard(job.out / "data" / f"{job.split}-{scene_id:06d}.parquet", tables, schema)
+    output.finish(f"{scene_id:06d}", asdict(station.tally))
+
+
+@dataclass(frozen=True)
+class Station:
+    """The verbs of the line, for the scenes of one folder; counts what it does in `tally`."""
+
+    job: Job
+    folder: BopFolder
+    tally: Tally
+
+    def tables(self, scene_id: int) -> Iterator[pa.Table]:
+        """read -> arrange -> derive -> look -> ask, a table a block of frames."""
+        models, frames = self.folder.models(), self.read(scene_id)
+        with self.timed("arrange"):
+            arrangements = arrange(frames, models)
+        names = load_names(models, self.folder.models_dir, self.job.names)
+        for arrangement in arrangements:
+            layout, priors = self.derive(arrangement)
+            self.note(layout, priors)
+            view = self.look(layout)
+            for start in range(0, len(arrangement.frames), BLOCK):
+                yield self.ask(
+                    layout, priors, view, names, np.arange(start, min(start + BLOCK, len(arrangement.frames)))
+                )
+
+    def read(self, scene_id: int) -> list[Frame]:
+        """The scene's frames; with `keep_going`, those that can be used."""
+        with self.timed("read"):
+            scene = self.folder.read_scene(self.job.split, scene_id, keep_going=self.job.keep_going)
+            self.tally.skip(*scene.skips)
+            bad = set(self.bad_models({int(o) for frame in scene.frames for o in frame.obj_ids}))
+            usable = [frame for frame in scene.frames if bad.isdisjoint(frame.obj_ids.tolist())]
+            self.tally.skip(*[Skip(str(scene_id), "read", "bad_model")] * (len(scene.frames) - len(usable)))
+            self.tally.frames += len(usable)
+        return usable
+
+    def bad_models(self, obj_ids: set[int]) -> Iterator[int]:
+        """Objects whose model cannot be used; the first one is an error unless `keep_going`."""
+        models = self.folder.models()
+        for obj_id in sorted(obj_ids):
+            try:
+                models[obj_id]
+            except InputError:
+                if not self.job.keep_going:
+                    raise
+                yield obj_id
+
+    def derive(self, arrangement: Arrangement) -> tuple[Layout, Priors]:
+        """The world frame, and what is true of the layout from every camera."""
+        models = self.folder.models()
+        with self.timed("world"):
+            world, skips = find_world(arrangement, models, self.job.up, self.job.seed)
+            self.tally.skip(*skips)
+            layout = Layout(arrangement, world)
+        with self.timed("priors"):
+            needs_grasps = self.job.needs("grasp", "rearrangement") and world is not None
+            ids = sorted(set(layout.obj_ids.tolist())) if needs_grasps else []
+            dense = dense_grasps(self.job, models, ids)
+            given = (layout, models, dense, load_gripper(), self.job.seed, self.job.tasks)
+            key = priors_of.key_for(*given)
+            priors = priors_of.load(
+                self.job.cache.text("priors", key, lambda: priors_of.dump(priors_of.derive(*given)))
+            )
+            self.tally.skip(*priors.skips)
+        return layout, priors
+
+    def look(self, layout: Layout) -> View:
+        """Who is visible in every frame."""
+        arrangement, models = layout.arrangement, self.folder.models()
+        with self.timed("look"):
+            arrays = self.job.cache.arrays(
+                "views", view_key(arrangement, models), lambda: vars(look(arrangement, models, slice(None)))
+            )
+        return View(**arrays)
+
+    def ask(self, layout: Layout, priors: Priors, view: View, names: Names, frames: Int[Array, "F"]) -> pa.Table:
+        """The rows of a block of frames."""
+        with self.timed("ask"):
+            rng = rng_for(self.job.seed, "ask", f"{layout.key}/{frames[0]}")
+            seen = View(view.visib_fract[frames], view.bbox[frames], view.anchor[frames])
+            phrases, phrase = refer(layout.obj_ids, names, seen, self.job.ask.margin_px, rng)
+            self.count_unnamed(layout, names, phrase, seen)
+            block = Block(layout, priors, frames, self.folder.models(), seen, phrases, phrase, self.job.ask)
+            asked = {task: list(self.count(task, TASKS[task](block))) for task in self.job.tasks}
+            shot = [layout.arrangement.frames[f] for f in frames]
+            images = [f.rgb_path.relative_to(self.folder.root).as_posix() if f.rgb_path else "" for f in shot]
+            return to_table(block, asked, self.origin, images, rng)
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.job.dataset or self.folder.name, self.job.split, self.job.licence)
+
+    def count(self, task: str, answers: Iterator[Asked | Skipped]) -> Iterator[Asked]:
+        """Counts what a task asked and what it did not."""
+        for one in answers:
+            if isinstance(one, Skipped):
+                self.tally.skips[f"{task}/{one.reason}"] += one.number
+                continue
+            counts = self.tally.tasks.setdefault(task, type(self.tally.skips)())
+            counts[f"sub/{one.subtask}"] += len(one)
+            if one.yes is not None:
+                counts["yes"] += int(one.yes.sum())
+                counts["no"] += int((~one.yes).sum())
+            yield one
+
+    def count_unnamed(self, layout: Layout, names: Names, phrase: Array, view: View) -> None:
+        """Visible objects that no phrase names: without a reviewed name, or not told apart from their like."""
+        visible = (phrase < 0) & (view.visib_fract >= self.job.ask.min_visib)
+        known = np.array([bool(names.of(o)) for o in layout.obj_ids])
+        self.tally.skips["name/no_reviewed_name"] += int(visible[:, ~known].sum())
+        self.tally.skips["name/ambiguous"] += int(visible[:, known].sum())
+
+    def note(self, layout: Layout, priors: Priors) -> None:
+        """The layout's line in the manifest."""
+        world = layout.world
+        self.tally.layouts.append(
+            {
+                "key": layout.key,
+                "frames": len(layout.arrangement.frames),
+                "objects": layout.obj_ids.tolist(),
+                "world": world
+                and {"source": world.source, "confidence": round(world.confidence, 3), "note": world.note},
+                "grasp_states": [grasps.state for grasps in priors.grasps],
+                "trajectories": len(priors.paths),
+                "rearrangements": len(priors.rearrangements),
+            }
+        )
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.tally.seconds[stage] = self.tally.seconds.get(stage, 0.0) + perf_counter() - start
+
+
+def dense_grasps(job: Job, models: Mapping[int, Model], obj_ids: Sequence[int]) -> Mapping[int, GraspSet]:
+    cache = job.cache.path
+    return load_or_sample(models, obj_ids, load_gripper(), job.seed, cache / "grasps" if cache else None)
+
+
+def view_key(arrangement: Arrangement, models: Mapping[int, Model]) -> str:
+    """Cache key of a layout's views: poses, cameras, meshes, and what the dataset says of visibility."""
+    digest = hashlib.blake2b(digest_size=16)
+    for frame in arrangement.frames:
+        camera = frame.camera
+        for array in (
+            frame.T_cam_obj,
+            frame.visib_fract,
+            frame.obj_ids,
+            camera.K,
+            np.array([camera.width, camera.height]),
+        ):
+            digest.update(np.ascontiguousarray(array).data)
+    slots = arrangement.slots.tolist()
+    return key_of("views", 1, digest.hexdigest(), slots, [models[int(o)].sha256 for o in arrangement.obj_ids])
+
+
+def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str], total: Tally) -> None:
+    """Manifest, dataset card and report; then the working state goes."""
+    manifest = {
+        "bopask": __version__,
+        "fingerprint": output.fingerprint,
+        "dataset": job.dataset or folder.name,
+        "split": job.split,
+        "seed": job.seed,
+        "licence": job.licence,
+        "source": Path(os.path.relpath(folder.root, job.out)).as_posix(),
+        "config": job.config(),
+        "versions": {name: version(name) for name in ("numpy", "pyarrow", "embreex", "python-fcl", "ompl", "trimesh")},
+        "counts": total.counts(),
+        "skips": total.skips_by_stage(),
+        "layouts": total.layouts,
+        "inputs": inputs,
+    }
+    with atomic(job.out / "README.md") as path:
+        path.write_text(card(manifest, job.out.name, job.embed_images), encoding="utf-8")
+    write_json(job.out / "manifest.json", manifest)
+    write_report(job.out, folder.root, seed=job.seed)
+    output.close()

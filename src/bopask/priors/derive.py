@@ -1,0 +1,121 @@
+"""Layout -> Priors: everything that is true of a layout from every camera, computed once.
+
+    contacts (what rests on what) -> grasps (free, blocked, ungraspable) -> rearrangements -> trajectories
+
+Without a world (no source was sure of up) there are none: every one of them needs the support.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import orjson
+
+from bopask.nouns import GraspSet, InstanceGrasps, Layout, Model, Priors, Rearrangement, Skip, Trajectory
+from bopask.priors.blocking import rearrangements
+from bopask.priors.contacts import rests_on
+from bopask.priors.grasps.gripper import Gripper
+from bopask.priors.grasps.in_scene import instance_grasps
+from bopask.priors.paths import PathConfig, plan_paths
+from bopask.store.files import key_of, to_json
+
+VERSION = 1
+"""Of the priors' meaning: part of every cache key."""
+
+
+def derive(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    seed: int,
+    tasks: Iterable[str],
+) -> Priors:
+    """The priors that the given tasks need; the others are left empty."""
+    n = len(layout.obj_ids)
+    if layout.world is None:
+        return Priors(layout.key, ungrasped(n), np.zeros((n, n), bool), {}, {})
+    tasks = set(tasks)
+    standing = rests_on(layout, models)
+    grasps = ungrasped(n)
+    plans: dict[int, Rearrangement] = {}
+    paths: dict[tuple[int, int], Trajectory] = {}
+    skips: list[Skip] = []
+    if tasks & {"grasp", "rearrangement"}:
+        grasps = instance_grasps(layout, models, dense, gripper, standing)
+    if "rearrangement" in tasks:
+        plans, no_order = rearrangements(grasps, standing)
+        skips += no_order
+    if "trajectory" in tasks:
+        paths, no_path = plan_paths(layout, models, standing, seed)
+        skips += no_path
+    return Priors(layout.key, grasps, standing, paths, plans, tuple(skips))
+
+
+def ungrasped(n: int) -> tuple[InstanceGrasps, ...]:
+    """Stands for grasps that were not computed."""
+    nothing = InstanceGrasps("unknown", np.zeros((0, 4, 4)), np.zeros(0), np.zeros(0), 0, 0, 0)
+    return (nothing,) * n
+
+
+def key_for(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    seed: int,
+    tasks: Iterable[str],
+) -> str:
+    """Cache key: everything that the priors are a function of."""
+    poses = None if layout.world is None else np.round(layout.T_world_obj, 9).tolist()
+    ids = layout.obj_ids.tolist()
+    meshes = [models[i].sha256 for i in ids]
+    grasps = [[len(dense[i].quality), dense[i].source] if i in dense else None for i in ids]
+    config = [repr(gripper), repr(PathConfig()), seed, sorted(tasks)]
+    return key_of(VERSION, layout.key, ids, poses, meshes, grasps, config)
+
+
+def dump(priors: Priors) -> bytes:
+    """Priors as JSON."""
+    return to_json(
+        {
+            "key": priors.key,
+            "grasps": [vars(g) for g in priors.grasps],
+            "rests_on": priors.rests_on,
+            "paths": [vars(p) for p in priors.paths.values()],
+            "rearrangements": [vars(r) for r in priors.rearrangements.values()],
+            "skips": [list(s) for s in priors.skips],
+        }
+    )
+
+
+def load(data: bytes) -> Priors:
+    """The inverse of `dump`."""
+    raw = orjson.loads(data)
+    n = len(raw["grasps"])
+    paths = [
+        Trajectory(**p | {"points": np.array(p["points"]), "contacts": tuple(p["contacts"])}) for p in raw["paths"]
+    ]
+    plans = [
+        Rearrangement(r["target"], tuple(r["order"]), tuple(r["reasons"]), tuple(map(tuple, r["alternatives"])))
+        for r in raw["rearrangements"]
+    ]
+    return Priors(
+        raw["key"],
+        tuple(_grasps(g) for g in raw["grasps"]),
+        np.array(raw["rests_on"], bool).reshape(n, n),
+        {(p.source, p.target): p for p in paths},
+        {r.target: r for r in plans},
+        tuple(Skip(*s) for s in raw["skips"]),
+    )
+
+
+def _grasps(raw: dict[str, object]) -> InstanceGrasps:
+    arrays = {
+        "T_obj_grasp": np.array(raw["T_obj_grasp"], float).reshape(-1, 4, 4),
+        "width": np.array(raw["width"], float),
+        "quality": np.array(raw["quality"], float),
+        "blocker_sets": tuple(map(tuple, raw["blocker_sets"])),  # type: ignore[call-overload]
+    }
+    return InstanceGrasps(**raw | arrays)  # type: ignore[arg-type]
