@@ -97,12 +97,15 @@ def sample_object(job: Job, obj_id: int) -> None:
 
 def generate_scene(job: Job, output: Output, scene_id: int) -> None:
     """One scene through the whole line, into one shard; its counts into the run's working state."""
+    start = perf_counter()
     station = Station(job, open_bop(job.folder), Tally())
     tables = station.tables(scene_id)
     schema = SCHEMA
     if job.embed_images:
         tables, schema = embedded(tables, station.folder.root), embedded_schema(SCHEMA)
     station.tally.rows = write_shard(job.out / "data" / f"{job.split}-{scene_id:06d}.parquet", tables, schema)
+    seconds = station.tally.seconds
+    seconds["write"] = perf_counter() - start - sum(seconds.values())
     output.finish(f"{scene_id:06d}", asdict(station.tally))
 
 
@@ -119,7 +122,7 @@ class Station:
         models, frames = self.folder.models(), self.read(scene_id)
         with self.timed("arrange"):
             arrangements = arrange(frames, models)
-        names = load_names(models, self.folder.models_dir, self.job.names)
+        names = load_names(models, self.folder.models().folder, self.job.names)
         for arrangement in arrangements:
             layout, priors = self.derive(arrangement)
             self.note(layout, priors)
@@ -279,7 +282,7 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
         "inputs": inputs,
     }
     with atomic(job.out / "README.md") as path:
-        path.write_text(card(manifest, job.out.name, job.embed_images), encoding="utf-8")
+        path.write_text(card(manifest, job.embed_images), encoding="utf-8")
     write_json(job.out / "manifest.json", manifest)
     write_report(job.out, folder.root, seed=job.seed)
     output.close()

@@ -84,7 +84,7 @@ def plan(job: Job) -> Plan:
 
 def ask_sample(station: Station, layouts: Sequence[tuple[int, int, int]], path: Path) -> tuple[int, int]:
     """Bytes and frames of the questions about a few frames of each layout."""
-    names = load_names(station.folder.models(), station.folder.models_dir, station.job.names)
+    names = load_names(station.folder.models(), station.folder.models().folder, station.job.names)
     shown, tables = 0, []
     for scene, k, _ in tqdm(layouts, "sample", unit="layout"):
         arrangement = thin(arrange(station.read(scene), station.folder.models())[k], FRAMES)

@@ -22,7 +22,7 @@ configs:
 
 ```python
 from datasets import load_dataset
-rows = load_dataset("{folder}", split="{hub_split}")
+rows = load_dataset("path/to/this/folder", split="{hub_split}")
 ```
 
 | task | rows | subtasks |
@@ -43,7 +43,7 @@ def hub_split(split: str) -> str:
     return "train"
 
 
-def card(manifest: Mapping[str, Any], folder: str, embedded: bool) -> str:
+def card(manifest: Mapping[str, Any], embedded: bool) -> str:
     counts = manifest["counts"]
     table = "\n".join(
         f"| {task} | {of['rows']:,} | {', '.join(f'{name} {n:,}' for name, n in of['subtasks'].items())} |"
@@ -57,7 +57,6 @@ def card(manifest: Mapping[str, Any], folder: str, embedded: bool) -> str:
         frames=counts["frames"],
         layouts=counts["layouts"],
         version=manifest["bopask"],
-        folder=folder,
         table=table,
         embedded=", and the picture itself is in the row" if embedded else "",
         licence=manifest["licence"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,19 @@ import pyarrow.parquet as pq
 
 from bopask.store.files import atomic
 
-PLAIN = ("id", "answer_points.list.element.list.element")
-"""Columns whose values hardly repeat: a dictionary would only cost time."""
+ROW_GROUP = 16_384
+"""Rows after which a row group is closed."""
+ROW_GROUP_BYTES = 64 << 20
+"""...or bytes, which embedded pictures reach first: readers expand a row group whole."""
 
 
 def write_shard(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
-    """Writes blocks as row groups, one after another: memory is bounded by one block. Returns the number of rows."""
+    """Writes tables one after another as they come, so that memory is bounded. Returns the number of rows."""
     rows = 0
     with atomic(path) as partial:
         writer: Any = None
         try:
-            for table in tables:
-                if table.num_rows == 0:
-                    continue
+            for table in row_groups(tables):
                 writer = writer or pq.ParquetWriter(partial, schema, **options(schema))
                 writer.write_table(table, row_group_size=table.num_rows)
                 rows += table.num_rows
@@ -34,17 +34,30 @@ def write_shard(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> in
     return rows
 
 
+def row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Joins small tables (a layout a frame gives many) until they make a row group that is worth its header."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(t.num_rows for t in waiting) >= ROW_GROUP or sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if any(t.num_rows for t in waiting):
+        yield pa.concat_tables(waiting)
+
+
 def options(schema: pa.Schema) -> dict[str, Any]:
-    """How shards are written: zstd-3, dictionaries where values repeat."""
-    repeated = [f.name for f in schema if f.name not in ("id", "answer_points")]
-    nested = {
+    """How shards are written: zstd-3; dictionaries, except where values hardly repeat and they would only cost time."""
+    leaf = {
         "camera_K": "camera_K.list.element",
         "T_world_cam": "T_world_cam.list.element",
         "instances": "instances.list.element",
     }
+    leaf["image"] = "image.bytes" if pa.types.is_struct(schema.field("image").type) else "image"
     return {
         "compression": "zstd",
         "compression_level": 3,
-        "use_dictionary": [nested.get(name, name) for name in repeated],
+        "use_dictionary": [leaf.get(name, name) for name in schema.names if name not in ("id", "answer_points")],
+        "dictionary_pagesize_limit": 64 << 20,  # a picture is stored once a row group, whatever its size
         "write_statistics": ["scene_id", "frame_id", "task"],
     }
