@@ -138,7 +138,8 @@ def _summary(tally: Tally) -> str:
     asking = sum(tally.seconds.get(stage, 0.0) for stage in ("look", "ask", "write"))
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in tally.seconds.items())
     lines.append(f"seconds, all workers together: {stages}")
-    lines.append(f"after priors: {counts['rows'] / max(asking, 1e-9):,.0f} questions a second a worker")
+    lines.append(f"look, ask and write: {counts['rows'] / max(asking, 1e-9):,.0f} questions a second a worker")
+    lines.append(f"peak memory of a worker: {tally.peak_mb:,.0f} MB")
     return "\n".join(lines)
 
 
@@ -199,3 +200,7 @@ def download(args: argparse.Namespace) -> None:
     from bopask.bop.download import download as run
 
     print(run(args.dataset, args.out, args.split, endpoint=args.endpoint))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -90,7 +90,7 @@ class Job:
 
 @dataclass
 class Tally:
-    """Counts of a scene or a run. `seconds` goes to the terminal only: it must not change the output's bytes."""
+    """Counts of a scene or a run. Seconds and memory are printed, never written: they must not change the bytes."""
 
     rows: int = 0
     frames: int = 0
@@ -100,6 +100,9 @@ class Tally:
     """By 'stage/reason'."""
     layouts: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    """Of each stage, all workers together."""
+    peak_mb: float = 0.0
+    """Largest memory of a worker process so far (MB)."""
 
     def skip(self, *skips: Skip) -> None:
         self.skips.update(f"{s.stage}/{s.reason}" for s in skips)
@@ -112,6 +115,7 @@ class Tally:
             self.tasks.setdefault(task, Counter()).update(counts)
         self.skips.update(other["skips"])
         self.layouts += other["layouts"]
+        self.peak_mb = max(self.peak_mb, other["peak_mb"])
         for stage, seconds in other["seconds"].items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 

@@ -6,7 +6,7 @@ Metres, radians, pixels. Instances of a frame are rows of arrays, so that a layo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +109,11 @@ class Arrangement:
     T_ref_obj: Float[Array, "N 4 4"]
     """The arrangement in the frame of the reference camera (that of frames[0])."""
     T_ref_cam: Float[Array, "F 4 4"]
+
+    def only(self, frames: Int[Array, "f"]) -> Arrangement:
+        """The same arrangement, in the same reference frame, seen in some of its frames."""
+        chosen = tuple(self.frames[f] for f in frames)
+        return replace(self, frames=chosen, slots=self.slots[frames], T_ref_cam=self.T_ref_cam[frames])
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +107,8 @@ def generate_scene(job: Job, output: Output, scene_id: int) -> None:
     station.tally.rows = write_shard(job.out / "data" / f"{job.split}-{scene_id:06d}.parquet", tables, schema)
     seconds = station.tally.seconds
     seconds["write"] = perf_counter() - start - sum(seconds.values())
-    output.finish(f"{scene_id:06d}", asdict(station.tally))
+    station.tally.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    output.finish(f"{scene_id:06d}", vars(station.tally))
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,9 @@ class Station:
         for arrangement in arrangements:
             layout, priors = self.derive(arrangement)
             self.note(layout, priors)
-            view = self.look(layout)
-            for start in range(0, len(arrangement.frames), BLOCK):
-                yield self.ask(
-                    layout, priors, view, names, np.arange(start, min(start + BLOCK, len(arrangement.frames)))
-                )
+            view, n = self.look(layout), len(layout.arrangement.frames)
+            for start in range(0, n, BLOCK):
+                yield self.ask(layout, priors, view, names, np.arange(start, min(start + BLOCK, n)))
 
     def read(self, scene_id: int) -> list[Frame]:
         """The scene's frames; with `keep_going`, those that can be used."""
@@ -158,11 +158,9 @@ class Station:
         """The world frame, and what is true of the layout from every camera."""
         models = self.folder.models()
         with self.timed("world"):
-            world, skips = find_world(arrangement, models, self.job.up, self.job.seed)
-            self.tally.skip(*skips)
-            layout = Layout(arrangement, world)
+            layout = self.find_world(arrangement)
         with self.timed("priors"):
-            needs_grasps = self.job.needs("grasp", "rearrangement") and world is not None
+            needs_grasps = self.job.needs("grasp", "rearrangement") and layout.world is not None
             ids = sorted(set(layout.obj_ids.tolist())) if needs_grasps else []
             dense = dense_grasps(self.job, models, ids)
             given = (layout, models, dense, load_gripper(), self.job.seed, self.job.tasks)
@@ -172,6 +170,20 @@ class Station:
             )
             self.tally.skip(*priors.skips)
         return layout, priors
+
+    def find_world(self, arrangement: Arrangement) -> Layout:
+        """Where up is. Depth is first read here: with `keep_going`, a frame whose depth is damaged is left out."""
+        try:
+            world, skips = find_world(arrangement, self.folder.models(), self.job.up, self.job.seed)
+        except InputError as error:
+            good = [f for f, frame in enumerate(arrangement.frames) if str(frame.depth_path) != error.path]
+            if not self.job.keep_going or not 0 < len(good) < len(arrangement.frames):
+                raise
+            self.tally.skip(*[Skip(arrangement.key, "read", "bad_depth")] * (len(arrangement.frames) - len(good)))
+            self.tally.frames -= len(arrangement.frames) - len(good)
+            return self.find_world(arrangement.only(np.array(good)))
+        self.tally.skip(*skips)
+        return Layout(arrangement, world)
 
     def look(self, layout: Layout) -> View:
         """Who is visible in every frame."""

@@ -104,9 +104,4 @@ def spread(items: Sequence[tuple[int, int, int]], n: int) -> list[tuple[int, int
 def thin(arrangement: Arrangement, n: int) -> Arrangement:
     """The same arrangement seen in n of its frames, the reference frame among them."""
     keep = np.unique(np.linspace(0, len(arrangement.frames) - 1, min(n, len(arrangement.frames))).round().astype(int))
-    return replace(
-        arrangement,
-        frames=tuple(arrangement.frames[i] for i in keep),
-        slots=arrangement.slots[keep],
-        T_ref_cam=arrangement.T_ref_cam[keep],
-    )
+    return arrangement.only(keep)

@@ -38,18 +38,31 @@ TEMPLATES = tuple(
     )
 )
 
+JUST_ABOVE = 0.06
+"""A path that has to end higher over its target than this (m) is not said to end just above it."""
+
 
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     if block.layout.world is None:
         return
     may_ask = pairs(block)
-    trajectories = list(block.priors.paths.values())
     planned = np.zeros((block.n, block.n), bool)
-    for path in trajectories:
+    far = np.zeros((block.n, block.n), bool)
+    for path in block.priors.paths.values():
         planned[path.source, path.target] = True
+        far[path.source, path.target] = height_over_target(block, path) > JUST_ABOVE
     yield Skipped("no_trajectory", int((may_ask & ~planned).sum()))
+    yield Skipped("held_far_above", int((may_ask & far).sum()))
+    trajectories = [path for ends, path in block.priors.paths.items() if not far[ends]]
     for n_points in sorted({len(path.points) for path in trajectories}):
         yield from ask_of_length(block, [p for p in trajectories if len(p.points) == n_points])
+
+
+def height_over_target(block: Block, path: Trajectory) -> float:
+    """Metres between the end of the path and the top of the target: large where something stands on it."""
+    box = block.models[int(block.layout.obj_ids[path.target])].box
+    corners = box.corners() @ block.layout.T_world_obj[path.target, :3, :3].T
+    return float(path.points[-1, 2] - block.layout.T_world_obj[path.target, 2, 3] - corners[:, 2].max())
 
 
 def ask_of_length(block: Block, paths: list[Trajectory]) -> Iterator[Asked | Skipped]:

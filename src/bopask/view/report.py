@@ -42,7 +42,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
     Returns:
         The path of the page.
     Raises:
-        InputError: the manifest or a shard is missing or broken, or an image cannot be decoded.
+        InputError: the manifest or a shard is missing or broken. A damaged image is only noted.
     """
     out = Path(out)
     manifest = _manifest(out / "manifest.json")
@@ -179,7 +179,11 @@ def _gallery(task: str, rows: Sequence[Mapping[str, Any]], bop_root: Path | None
 
 
 def _figure(row: Mapping[str, Any], bop_root: Path | None) -> str:
-    image = row_image(row, bop_root)
+    damaged = ""
+    try:
+        image = row_image(row, bop_root)
+    except InputError as error:  # one bad picture must not cost a run its report
+        image, damaged = None, f"<div class=soft>{text(str(error))}</div>"
     width = image.shape[1] if image is not None else int(row["width"])
     picture = draw_row(row, image, scale=min(1.0, _WIDTH / width), caption=False, weight=1.4)
     data = base64.b64encode(encode(picture)).decode()
@@ -190,7 +194,7 @@ def _figure(row: Mapping[str, Any], bop_root: Path | None) -> str:
     return (
         f"<figure><label><input type=checkbox aria-label='Enlarge'><img src='data:image/webp;base64,{data}' "
         f"width={picture.width} height={picture.height} loading=lazy alt='{text(question)} {text(answer)}'></label>"
-        f"<figcaption><div class=q>{_asked(question)}</div><div class=a>{shown}</div>"
+        f"<figcaption>{damaged}<div class=q>{_asked(question)}</div><div class=a>{shown}</div>"
         f"<details><summary>Evidence</summary><pre>{text(_evidence(row))}</pre></details>"
         f"<div class=id>{text(row['subtask'])} · {frame}<br>{text(row['id'])}</div></figcaption></figure>"
     )
