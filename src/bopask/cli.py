@@ -23,8 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     args = parser().parse_args(argv)
     try:
-        args.verb(args)
-        return 0
+        return int(args.verb(args) or 0)
     except BopaskError as error:
         print(f"bopask: {error}", file=sys.stderr)
         return 2
@@ -181,10 +180,12 @@ def _doctor(verbs: Verbs) -> None:
     verb.set_defaults(verb=doctor)
 
 
-def doctor(args: argparse.Namespace) -> None:
+def doctor(args: argparse.Namespace) -> int:
     from bopask.bop.doctor import examine
 
-    print(examine(args.folder).text())
+    diagnosis = examine(args.folder)
+    print(diagnosis.text())
+    return 0 if "" in diagnosis.tasks.values() else 2
 
 
 def _download(verbs: Verbs) -> None:

@@ -182,6 +182,8 @@ class GraspSet:
     """Gripper frame: +z approach, x closing, origin at the hand's base (M2T2, ACRONYM, Franka panda_hand)."""
     width: Float[Array, "g"]
     """Distance of the contacts (m)."""
+    depth: Float[Array, "g"]
+    """z of the contacts in the gripper frame (m); they lie at (±width/2, 0, depth)."""
     quality: Float[Array, "g"]
     """Larger is better; rows are sorted by it."""
     source: str
@@ -229,7 +231,7 @@ class Rearrangement:
     order: tuple[int, ...]
     """The smallest sufficient set, in an order that can be carried out."""
     reasons: tuple[str, ...]
-    """For each of `order`: 'rests_on_target', 'blocks_grasp' or 'rests_on_blocker'."""
+    """For each of `order`: 'rests_on_target', 'blocks_grasp', 'rests_on_blocker' or 'blocks_blocker'."""
     alternatives: tuple[tuple[int, ...], ...] = ()
     """Other sets of the same size that would do as well (sorted)."""
 

@@ -1,0 +1,171 @@
+"""Who touches whom, how deep, and who stands or leans on whom: once a layout.
+
+Ground truth is not physics: annotated objects float or sink into one another and into the support by up to about 5 mm.
+So touching means *within TOUCH*, and support is read off the directions of the touching surfaces and the place of the
+centre of mass, not off forces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.spatial import ConvexHull, QhullError
+
+from bopask.arrays import Array
+from bopask.geometry.mesh import center_of_mass
+from bopask.geometry.se3 import inverse, rotate, transform
+from bopask.nouns import Layout, Model
+from bopask.priors.surface import surface
+
+TOUCH = 0.005
+"""Surfaces nearer than this (m) touch: what ground truth cannot tell from contact."""
+PATCH = 0.003
+"""A contact patch is what lies within this much (m) of the closest (or deepest) place."""
+THIN = 3
+"""Every third sample is enough to find a patch and its direction."""
+GROUND = 0.012
+"""An object whose lowest point is below this (m) stands on the support: TOUCH and what 1° of tilt does at 0.4 m."""
+UPWARD = 0.5
+"""A contact whose normal has at least this upward part carries what lies on it (within 60° of vertical)."""
+SLIPPING = 0.2
+"""An object in the air is held by normals at least this much upward; one that leans, by at least minus this."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An object in its place: what contact needs of it, in the world frame (m)."""
+
+    model: Model
+    T_world_obj: Float[Array, "4 4"]
+    points: Float[Array, "n 3"]
+    """Surface samples about 2 mm apart."""
+    normals: Float[Array, "n 3"]
+    low: Float[Array, "3"]
+    high: Float[Array, "3"]
+    center_of_mass: Float[Array, "3"]
+
+    @classmethod
+    def of(cls, model: Model, T_world_obj: Float[Array, "4 4"]) -> Placed:
+        samples = surface(model)
+        points, normals = transform(T_world_obj, samples.points), rotate(T_world_obj, samples.normals)
+        vertices = transform(T_world_obj, model.mesh.vertices)
+        com = transform(T_world_obj, center_of_mass(model.mesh)[None])[0]
+        return cls(model, T_world_obj, points, normals, vertices.min(0), vertices.max(0), com)
+
+    def signed_distance(self, points: Float[Array, "m 3"]) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
+        """Of world points to this object (m, negative inside), with the outward normal at the closest place."""
+        distance, normals = surface(self.model).signed_distance(transform(inverse(self.T_world_obj), points))
+        return distance, rotate(self.T_world_obj, normals)
+
+    def deepest(self, points: Float[Array, "m 3"], at_most: float) -> float:
+        """How far (m) the deepest of the world points is inside this object; 0 when none is. See `Surface.deepest`."""
+        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most)
+
+    def near(self, points: Float[Array, "m 3"], reach: float) -> Bool[Array, "m"]:
+        """Which of the world points lie within `reach` (m) of this object's world-aligned bounds."""
+        return np.asarray(((points > self.low - reach) & (points < self.high + reach)).all(1))
+
+
+def place(layout: Layout, models: Mapping[int, Model]) -> list[Placed]:
+    """Every object of the layout in its place, in the layout's order."""
+    return [Placed.of(models[int(o)], T) for o, T in zip(layout.obj_ids, layout.T_world_obj, strict=True)]
+
+
+@dataclass(frozen=True)
+class Touching:
+    """The contact patch of `a` upon `b`, world frame."""
+
+    gap: float
+    """Smallest signed distance (m); negative where the objects interpenetrate."""
+    center: Float[Array, "3"]
+    normal: Float[Array, "3"]
+    """Mean direction of the push of b on a (unit)."""
+
+
+def touching(a: Placed, b: Placed) -> Touching | None:
+    """The contact of a and b, or None when they are further apart than TOUCH."""
+    if ((a.low > b.high + TOUCH) | (b.low > a.high + TOUCH)).any():
+        return None
+    of_a, of_b = b.near(a.points, TOUCH).nonzero()[0][::THIN], a.near(b.points, TOUCH).nonzero()[0][::THIN]
+    to_b, out_of_b = b.signed_distance(a.points[of_a])
+    to_a, out_of_a = a.signed_distance(b.points[of_b])
+    distance = np.concatenate([to_b, to_a])
+    if not len(distance) or distance.min() > TOUCH:
+        return None
+    patch = distance <= min(distance.min() + PATCH, TOUCH)
+    center = np.concatenate([a.points[of_a], b.points[of_b]])[patch].mean(0)
+    # Two witnesses a sample: the surface it is nearest to, and its own. Inside a thin wall the nearest side may be the
+    # wrong one; the wall's own two sides then cancel, and the solid partner decides.
+    push = np.concatenate([out_of_b - a.normals[of_a], b.normals[of_b] - out_of_a])[patch].mean(0)
+    return Touching(float(distance.min()), center, push / max(float(np.linalg.norm(push)), 1e-9))
+
+
+def depth(a: Placed, b: Placed, offset: Float[Array, "3"], at_most: float = np.inf) -> float:
+    """How deep (m) `a`, moved by `offset` (m, world), is inside `b`: the deepest surface sample of either in the other.
+
+    0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m). Measures a
+    contact that exists; it never decides that a place is free.
+    """
+    of_a, of_b = a.points + offset, b.points - offset
+    return max(b.deepest(of_a[b.near(of_a, 0.0)], at_most), a.deepest(of_b[a.near(of_b, 0.0)], at_most))
+
+
+def rests_on(layout: Layout, models: Mapping[int, Model]) -> Bool[Array, "N N"]:
+    """rests_on[i, j]: object i stands or leans on object j. Acyclic; all False when the layout has no world.
+
+    i stands on j when j pushes it up: their contact faces up, or at least slants where i is in the air. i leans on j
+    when it would not stand by itself (its centre of mass is not above its footprint on the support) and j is on the
+    side it would fall to.
+    """
+    n = len(layout.obj_ids)
+    result = np.zeros((n, n), bool)
+    if layout.world is None:
+        return result
+    placed = place(layout, models)
+    for i in range(n):
+        for j in range(i):
+            contact = touching(placed[i], placed[j])
+            if contact is not None:
+                result[i, j] = _carried(placed[i], contact.center, contact.normal)
+                result[j, i] = _carried(placed[j], contact.center, -contact.normal)
+    return without_cycles(result, np.array([p.center_of_mass[2] for p in placed]))
+
+
+def _carried(a: Placed, center: Float[Array, "3"], normal: Float[Array, "3"]) -> bool:
+    """Does the contact at `center`, pushing `a` along `normal`, hold it up?"""
+    up, com = normal[2], a.center_of_mass
+    if up >= UPWARD or a.low[2] > GROUND:
+        return bool(up >= SLIPPING)
+    foot = nearest_in_hull(a.points[a.points[:, 2] < max(a.low[2], 0.0) + TOUCH, :2], com[:2])
+    fall = com[:2] - foot
+    return bool(fall @ fall > 1e-8 and up >= -SLIPPING and (center[:2] - foot) @ fall > 0 and normal[:2] @ fall < 0)
+
+
+def nearest_in_hull(points: Float[Array, "n 2"], p: Float[Array, "2"]) -> Float[Array, "2"]:
+    """The point of the convex hull of `points` that is nearest to p: p itself when inside."""
+    try:
+        hull = ConvexHull(points)
+    except (QhullError, ValueError):  # fewer than three points, or all in line
+        corners = points
+    else:
+        if (hull.equations[:, :2] @ p + hull.equations[:, 2] <= 0).all():
+            return p
+        corners = points[hull.vertices]
+    a, b = corners, np.roll(corners, -1, axis=0)
+    ab = b - a
+    t = np.clip(((p - a) * ab).sum(1) / np.maximum((ab * ab).sum(1), 1e-30), 0.0, 1.0)
+    on_edges = a + t[:, None] * ab
+    return np.asarray(on_edges[np.linalg.norm(on_edges - p, axis=1).argmin()])
+
+
+def without_cycles(on: Bool[Array, "N N"], height: Float[Array, "N"]) -> Bool[Array, "N N"]:
+    """`on` without the edges of its cycles that lead from a lower (or equal, later) to a higher object."""
+    reach = on.copy()
+    for k in range(len(on)):
+        reach |= reach[:, k : k + 1] & reach[k : k + 1, :]
+    rank = np.empty(len(on), int)
+    rank[sorted(range(len(on)), key=lambda i: (height[i], -i))] = np.arange(len(on))
+    return np.asarray(on & ~(reach.T & (rank[:, None] < rank[None, :])))

@@ -1,0 +1,133 @@
+"""How a hand sits on an object's surface, from sample points: does the hand run into it, and what do the pads hold?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
+
+from bopask.arrays import Array
+from bopask.geometry import se3
+from bopask.priors.grasps.contacts import Points
+from bopask.priors.grasps.gripper import Gripper
+
+CHUNK = 256
+SKIN = 0.002
+"""Points this close (m) to the first one that a finger meets lie on its pad (rubber gives)."""
+
+
+def hand_frames(a: Float[Array, "p 3"], b: Float[Array, "p 3"], rolls: Float[Array, "p r"]) -> Float[Array, "p r 3 3"]:
+    """Rotations (columns x closing, y, z approach) that close from b to a, for each roll (rad) about the closing axis."""
+    x = a - b
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    away = np.eye(3)[np.abs(x).argmin(1)]
+    u = away - (away * x).sum(1, keepdims=True) * x
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    v = np.cross(x, u)
+    c, s = np.cos(rolls)[..., None], np.sin(rolls)[..., None]
+    z = c * u[:, None] + s * v[:, None]
+    y = s * u[:, None] - c * v[:, None]
+    return np.stack([np.broadcast_to(x[:, None], z.shape), y, z], -1)
+
+
+def clear_of(
+    points: Float[Array, "n 3"],
+    R: Float[Array, "p r 3 3"],
+    middle: Float[Array, "p 3"],
+    depth: Float[Array, "d"],
+    boxes: Float[Array, "p b 2 3"],
+) -> Bool[Array, "p r d"]:
+    """True where no point lies in a box (grasp frame) of the hand whose contacts' middle has z = depth (m).
+
+    The boxes reach back along the approach: only their front faces are looked at.
+    """
+    free = np.ones((*R.shape[:2], len(depth)), bool)
+    points, boxes = points.astype(np.float32), boxes.astype(np.float32)
+    step = max(1, CHUNK // R.shape[1])
+    for at in range(0, len(R), step):
+        rows = slice(at, at + step)
+        offset = points - middle[rows, None].astype(np.float32)
+        # (p, r, 3, n): coordinates first, so that a comparison runs along memory
+        x, y, z = np.moveaxis(np.swapaxes(R[rows], -1, -2).astype(np.float32) @ np.swapaxes(offset, 1, 2)[:, None], 2, 0)
+        for (x0, y0, _), (x1, y1, front) in np.moveaxis(boxes[rows], 0, -1)[..., None, None]:
+            beside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
+            deepest = np.where(beside, z, np.float32(np.inf)).min(-1)
+            free[rows] &= deepest[..., None] + depth >= front
+    return free
+
+
+@dataclass(frozen=True)
+class Pads:
+    """What the two pads hold, per grasp, in the grasp frame (m)."""
+
+    above: Float[Array, "g"]
+    """How far the object between the pads reaches beyond the contacts, on the worse side."""
+    x: Float[Array, "g"]
+    """The middle of what is between the pads: not 0 where one finger touches first."""
+    y: Float[Array, "g"]
+    """Centre of the held patches along the pads' width."""
+    z: Float[Array, "g"]
+    """And along their depth."""
+    patch: Float[Array, "g"]
+    """Held area (m²), of the smaller patch."""
+    alignment: Float[Array, "g"]
+    """Mean cosine of the held surface's normals with the closing axis, of the worse patch."""
+
+
+def held(
+    points: Points,
+    T_obj_grasp: Float[Array, "g 4 4"],
+    width: Float[Array, "g"],
+    depth: Float[Array, "g"],
+    gripper: Gripper,
+) -> Pads:
+    """What the pads hold when they close on contacts `width` apart (m) at z = `depth` (m)."""
+    tree = cKDTree(points.at)
+    chunks = [slice(at, at + CHUNK) for at in range(0, len(width), CHUNK)]
+    sides = [
+        np.concatenate(
+            [_side(points, tree, T_obj_grasp[c], width[c], depth[c], gripper, sign) for c in chunks]
+            or [np.zeros((0, 5))]
+        )
+        for sign in (1.0, -1.0)
+    ]
+    (first, y, z, patch, lean), (last, y_, z_, patch_, lean_) = (side.T for side in sides)
+    return Pads(
+        above=np.maximum(first, last) - width / 2,
+        x=(np.where(np.isfinite(first), first, 0) - np.where(np.isfinite(last), last, 0)) / 2,
+        y=(y + y_) / 2,
+        z=(z + z_) / 2,
+        patch=np.minimum(patch, patch_),
+        alignment=np.minimum(lean, lean_),
+    )
+
+
+def _side(
+    points: Points,
+    tree: cKDTree,
+    T_obj_grasp: Float[Array, "g 4 4"],
+    width: Float[Array, "g"],
+    depth: Float[Array, "g"],
+    gripper: Gripper,
+    sign: float,
+) -> Float[Array, "g 5"]:
+    """One finger: how far out the object reaches in front of its pad (inf: nothing there), y, z, area and lean of the
+    patch it holds."""
+    low, high = gripper.pad
+    contact = se3.transform(T_obj_grasp, np.stack([sign * width / 2, 0 * width, depth], -1)[:, None])[:, 0]
+    radius = float(np.hypot(high[0], np.abs(gripper.pad[:, 1] - depth[:, None]).max())) + SKIN
+    near = cKDTree(contact).sparse_distance_matrix(tree, radius, output_type="ndarray")
+    g, k = near["i"], near["j"]
+    R, t = T_obj_grasp[g, :3, :3], T_obj_grasp[g, :3, 3]
+    p = np.einsum("nji,nj->ni", R, points.at[k] - t)
+    out = sign * p[:, 0]
+    pad = (p[:, 1:] >= low).all(1) & (p[:, 1:] <= high).all(1) & (out <= gripper.stroke / 2)
+    lean = sign * np.einsum("nj,nj->n", R[:, :, 0], points.normal[k])
+    first = np.full(len(width), -np.inf)
+    np.maximum.at(first, g[pad], out[pad])
+    on = pad & (out >= first[g] - SKIN) & (lean > 0)
+    n = np.bincount(g[on], minlength=len(width))
+    mean = [np.bincount(g[on], v[on], minlength=len(width)) / np.maximum(n, 1) for v in (p[:, 1], p[:, 2], lean)]
+    return np.stack([np.where(n > 0, first, np.inf), mean[0], mean[1], n * points.area, mean[2]], -1)

@@ -1,0 +1,160 @@
+"""A settled layout as triangles for rays: what a ray meets first, how far away, and what it looks like there.
+
+Knows embree; knows nothing of light. World frame: table top z = 0, +z up, metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from jaxtyping import Float, Int
+
+from bopask.arrays import Array
+from bopask.geometry.camera import unproject
+from bopask.geometry.se3 import inverse, rotate, transform
+from bopask.nouns import Camera
+from bopask.synth.shapes import Shape
+from bopask.synth.texture import to_linear
+
+TABLE_SIZE = (1.20, 0.80, 0.035)
+"""Length, width and thickness (m); the top's middle is the world's origin."""
+CREASE = np.cos(np.radians(40))
+"""Faces that meet more sharply than this are shaded as an edge."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A layout ready for pictures: all triangles in the world frame and what is needed to shade them."""
+
+    scene: EmbreeScene
+    triangles: Float[Array, "f 3 3"]
+    instance: Int[Array, "f"]
+    """Instance of each triangle; -1 for the table."""
+    normals: Float[Array, "f 3 3"]
+    """Shading normals at the corners."""
+    colors: Float[Array, "f 3 3"]
+    """Linear albedo at the corners."""
+    gloss: Float[Array, "f"]
+    table: str
+    lamp: Float[Array, "3"]
+
+    def only(self, i: int) -> Stage:
+        """The stage with nothing on it but instance i, not even the table."""
+        mine = self.instance == i
+        soup = self.triangles[mine]
+        return replace(self, scene=_embree(soup), triangles=soup, instance=self.instance[mine])
+
+
+@dataclass(frozen=True)
+class Hits:
+    """First hits of rays: triangle (-1 for none), distance (m) and barycentric weights."""
+
+    face: Int[Array, "n"]
+    distance: Float[Array, "n"]
+    weights: Float[Array, "n 3"]
+
+
+def corner_normals(triangles: Float[Array, "f 3 3"], faces: Int[Array, "f 3"]) -> Float[Array, "f 3 3"]:
+    """Normals at face corners: the area-weighted mean of the faces at the vertex that lie within the crease angle."""
+    cross = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    flat = cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-30)
+    order = np.argsort(faces.ravel(), kind="stable")
+    vertex = faces.ravel()[order]
+    start = np.searchsorted(vertex, np.arange(faces.max() + 2))
+    total = np.zeros((faces.size, 3))
+    degree = np.diff(start)[faces.ravel()]
+    for n in range(int(degree.max())):
+        corners = np.flatnonzero(degree > n)
+        mate = order[start[faces.ravel()[corners]] + n] // 3
+        near = (flat[mate] * flat[corners // 3]).sum(1) > CREASE
+        total[corners[near]] += cross[mate[near]]
+    total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
+    return total.reshape(-1, 3, 3)
+
+
+def _slab() -> tuple[Float[Array, "8 3"], Int[Array, "12 3"]]:
+    x, y, z = TABLE_SIZE
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    top = np.column_stack([signs * [x / 2, y / 2], np.zeros(4)])
+    quads = [(4, 5, 6, 7), (3, 2, 1, 0), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7)]
+    faces = [f for a, b, c, d in quads for f in ((a, b, c), (a, c, d))]
+    return np.concatenate([top - [0, 0, z], top]), np.array(faces)
+
+
+def _embree(soup: Float[Array, "f 3 3"]) -> EmbreeScene:
+    scene = EmbreeScene()
+    TriangleMesh(scene, soup.reshape(-1, 3).astype(np.float32), np.arange(len(soup) * 3, dtype=np.int32).reshape(-1, 3))
+    return scene
+
+
+def stage(
+    shapes: Sequence[Shape],
+    T_world_obj: Float[Array, "n 4 4"],
+    table: str = "oak",
+    lamp: Sequence[float] = (-0.7, 0.5, 1.5),
+) -> Stage:
+    """Builds the scene once a layout. `table` is one of `texture.TABLES`, `lamp` the lamp's place (m, world)."""
+    vertices, faces = _slab()
+    triangles, normals = [vertices[faces]], [corner_normals(vertices[faces], faces)]
+    instance, colors = [np.full(len(faces), -1)], [np.tile(to_linear(np.array([168, 130, 92])), (len(faces), 3, 1))]
+    gloss = [np.full(len(faces), 0.12)]
+    for i, (shape, T) in enumerate(zip(shapes, T_world_obj, strict=True)):
+        placed = transform(T, shape.mesh.vertices)[shape.mesh.faces]
+        triangles.append(placed)
+        normals.append(corner_normals(placed, shape.mesh.faces))
+        colors.append(to_linear(shape.colors)[shape.mesh.faces])
+        instance.append(np.full(len(placed), i))
+        gloss.append(np.full(len(placed), shape.gloss))
+    soup = np.concatenate(triangles)
+    return Stage(
+        _embree(soup),
+        soup,
+        instance=np.concatenate(instance),
+        normals=np.concatenate(normals),
+        colors=np.concatenate(colors),
+        gloss=np.concatenate(gloss),
+        table=table,
+        lamp=np.asarray(lamp, float),
+    )
+
+
+def cast(stage: Stage, origins: Float[Array, "n 3"], directions: Float[Array, "n 3"]) -> Hits:
+    """First hits of rays; distances are recomputed in double precision on the triangle that embree names."""
+    result = stage.scene.run(origins.astype(np.float32), directions.astype(np.float32), output=True)
+    face = result["primID"]
+    a, b, c = np.moveaxis(stage.triangles[face], 1, 0)
+    normal = np.cross(b - a, c - a)
+    along = (normal * directions).sum(1)
+    distance = (normal * (a - origins)).sum(1) / np.where(np.abs(along) > 1e-18, along, 1e-18)
+    u, v = result["u"].astype(float), result["v"].astype(float)
+    return Hits(face, np.where(face >= 0, distance, np.inf), np.stack([1 - u - v, u, v], 1))
+
+
+def view_rays(
+    camera: Camera, T_cam_world: Float[Array, "4 4"], pixels: Float[Array, "n 2"]
+) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"]]:
+    """World origins and directions of pixels; a direction has unit depth, so a hit's distance is its depth z (m)."""
+    T_world_cam = inverse(T_cam_world)
+    directions = rotate(T_world_cam, unproject(camera.K, pixels, np.ones(len(pixels))))
+    return np.broadcast_to(T_world_cam[:3, 3], directions.shape), directions
+
+
+def grid(width: int, height: int, margin: int = 0) -> Float[Array, "n 2"]:
+    """Pixel centres in row order, with `margin` more pixels on every side."""
+    v, u = np.mgrid[-margin : height + margin, -margin : width + margin]
+    return np.stack([u.ravel(), v.ravel()], 1).astype(float)
+
+
+def depth_and_ids(
+    stage: Stage, camera: Camera, T_cam_world: Float[Array, "4 4"]
+) -> tuple[Float[Array, "h w"], Int[Array, "h w"]]:
+    """Depth z (m; 0 where the ray meets neither object nor table) and instance (-1 table, -2 nothing) of each pixel."""
+    hits = cast(stage, *view_rays(camera, T_cam_world, grid(camera.width, camera.height)))
+    shape = camera.height, camera.width
+    seen = hits.face >= 0
+    ids = np.where(seen, stage.instance[hits.face], -2)
+    return np.where(seen, hits.distance, 0.0).reshape(shape), ids.reshape(shape)
