@@ -16,17 +16,17 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: .venv/core ## the embedded sample through the whole chain: questions and report.html in build/demo
-	$(BIN)/bopask generate src/bopask/data/sample --split train --out build/demo --overwrite
+	$(BIN)/bopask generate src/bopask/data/sample --split train --out build/demo --overwrite --workers 2
 
 test: .venv/dev ## lint, format, types, floors, tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow' -n 2 --dist loadfile
 
 slow: .venv/dev ## the proofs over all the data
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
 bench: .venv/core ## a whole split, timed: make bench FOLDER=ycbv SPLIT=train_real
 	$(BIN)/python bench/full_scale.py $(FOLDER) --split $(SPLIT)

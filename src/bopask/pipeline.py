@@ -69,10 +69,10 @@ def generate(job: Job) -> Tally:
         return Tally()
     output.open(job.overwrite)
     executor = LocalExecutor(job.workers)
-    if job.needs("grasp", "rearrangement"):
-        obj_ids = folder.models().obj_ids
-        run("grasps", executor.run(partial(sample_object, job), obj_ids), len(obj_ids))
     todo = [scene for scene in scenes if output.finished(f"{scene:06d}") is None]
+    if job.needs("grasp", "rearrangement"):
+        obj_ids = sorted(set().union(*executor.run(partial(objects_in, job), todo)))
+        run("grasps", executor.run(partial(sample_object, job), obj_ids), len(obj_ids))
     run("scenes", executor.run(partial(generate_scene, job, output), todo), len(todo))
     total = Tally()
     for scene in scenes:
@@ -83,8 +83,14 @@ def generate(job: Job) -> Tally:
 
 def run(what: str, results: Iterator[object], n: int) -> None:
     """Drains an executor's results behind a progress bar."""
-    for _ in tqdm(results, what, total=n, unit=what[:-1]):
+    for _ in tqdm(results, what, total=n, unit=""):
         pass
+
+
+def objects_in(job: Job, scene_id: int) -> set[int]:
+    """Objects of a scene; what is bad in it is told, or counted, when the scene's turn comes."""
+    frames = open_bop(job.folder).read_scene(job.split, scene_id, keep_going=True).frames
+    return {int(o) for o in np.unique(np.concatenate([f.obj_ids for f in frames]))} if frames else set()
 
 
 def sample_object(job: Job, obj_id: int) -> None:

@@ -30,7 +30,7 @@ class Cache:
         except (OSError, ValueError, BadZipFile, EOFError):
             made = make()
         with atomic(file) as partial, partial.open("wb") as out:
-            np.savez(out, **made)
+            np.savez(out, **dict(made))  # type: ignore[arg-type]
         return made
 
     def text(self, kind: str, key: str, make: Callable[[], bytes]) -> bytes:

@@ -16,6 +16,8 @@ from bopask.priors.grasps.gripper import Gripper
 CHUNK = 256
 SKIN = 0.002
 """Points this close (m) to the first one that a finger meets lie on its pad (rubber gives)."""
+FACING = 0.8
+"""... if their normals are this near (cosine) to the closing axis: the lid inside a can's rim is not held."""
 
 
 def hand_frames(a: Float[Array, "p 3"], b: Float[Array, "p 3"], rolls: Float[Array, "p r"]) -> Float[Array, "p r 3 3"]:
@@ -127,7 +129,7 @@ def _side(
     lean = sign * np.einsum("nj,nj->n", R[:, :, 0], points.normal[k])
     first = np.full(len(width), -np.inf)
     np.maximum.at(first, g[pad], out[pad])
-    on = pad & (out >= first[g] - SKIN) & (lean > 0)
+    on = pad & (out >= first[g] - SKIN) & (lean >= FACING)
     n = np.bincount(g[on], minlength=len(width))
     mean = [np.bincount(g[on], v[on], minlength=len(width)) / np.maximum(n, 1) for v in (p[:, 1], p[:, 2], lean)]
     return np.stack([np.where(n > 0, first, np.inf), mean[0], mean[1], n * points.area, mean[2]], -1)

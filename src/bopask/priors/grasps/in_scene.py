@@ -51,7 +51,7 @@ class InScene:
     few: int = 200
     """Fewer grasps possible alone than this: near misses are turned level and added, `level_most` at most."""
     level_most: int = 1_500
-    fewest: int = 5
+    fewest: int = 10
     """An object with fewer possible grasps, of thousands tried, is ungraspable: chance, not shape, found them."""
     sampler: Sampler = field(default_factory=Sampler)
     most_sets: int = 64
