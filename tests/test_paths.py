@@ -17,11 +17,12 @@ from bopask.bop.folder import open_bop
 from bopask.geometry.box import Box
 from bopask.geometry.curve import densify, length
 from bopask.geometry.mesh import Mesh
-from bopask.geometry.se3 import rotation_about, se3, transform
+from bopask.geometry.se3 import inverse, rotation_about, se3, transform
 from bopask.nouns import Layout, Model, Symmetry
 from bopask.priors.contacts import depth, place, rests_on
 from bopask.priors.paths import PathConfig, base_point, plan_paths
 from bopask.priors.planner import few_waypoints, rrt_connect, shortcut
+from bopask.priors.surface import surface
 
 BRICK = block(1, 0.10, 0.06, 0.04)
 POST = block(2, 0.04, 0.04, 0.10)
@@ -208,7 +209,7 @@ def test_a_load_on_the_target_raises_the_goal():
     layout, models = arranged((CUBE, at(0, 0, 0.02)), (POST, at(0.2, 0, 0.05)), (BRICK, at(0.2, 0, 0.12)))
     paths, _ = plan(layout, models, rests_on(layout, models))
     check(layout, models, paths[0, 1])
-    assert paths[0, 1].points[-1, 2] >= 0.15 - 1e-9  # over the brick that stands on the post
+    assert paths[0, 1].points[-1, 2] >= 0.15 - 1e-6  # over the brick that stands on the post
 
 
 def test_no_world_no_paths():
@@ -218,9 +219,25 @@ def test_no_world_no_paths():
 
 
 def test_the_base_point_is_the_middle_of_the_face_that_looks_down():
-    assert base_point(BRICK, at(1, 2, 0.02, 0.7)) == pytest.approx([1, 2, 0])
+    assert base_point(BRICK, at(1, 2, 0.02, 0.7)) == pytest.approx([1, 2, 0], abs=1e-6)
     on_its_side = se3(rotation_about(np.array([1.0, 0, 0]), np.pi / 2), np.array([0, 0, 0.03]))
-    assert base_point(BRICK, on_its_side) == pytest.approx([0, 0, 0])
+    assert base_point(BRICK, on_its_side) == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+def test_the_base_point_lies_on_the_object_also_where_its_box_is_empty_below():
+    ell = Mesh(  # two bars at a right angle: the box's centre has nothing under it
+        np.concatenate(
+            [BRICK.mesh.vertices * [4, 0.2, 1] + [0, 0.1, 0], BRICK.mesh.vertices * [0.2, 4, 1] + [0.1, 0, 0]]
+        ),
+        np.concatenate([BRICK.mesh.faces, BRICK.mesh.faces + len(BRICK.mesh.vertices)]),
+    )
+    low, high = ell.vertices.min(0), ell.vertices.max(0)
+    box = Box(se3(np.eye(3), (low + high) / 2), high - low)
+    model = Model(9, ell, box, BRICK.symmetry, "ell")
+    base = base_point(model, at(0.3, 0.1, 0.0, 0.4))
+    distance, _ = surface(model).signed_distance(transform(inverse(at(0.3, 0.1, 0.0, 0.4)), base[None]))
+    assert abs(distance[0]) < 1e-6
+    assert base[2] == pytest.approx(low[2], abs=1e-6)
 
 
 def test_rrt_connect_goes_round_a_wall_inside_its_bounds_or_says_no():

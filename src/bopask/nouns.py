@@ -214,7 +214,7 @@ class Trajectory:
     source: int
     target: int
     points: Float[Array, "w 3"]
-    """Waypoints (m, world) of the source's base point: the centre of its box's bottom face."""
+    """Waypoints (m, world) of the source's base point: its underside below the centre of its box."""
     clearance: float
     """Smallest distance (m) to any other mesh or the support once contact has opened."""
     length: float

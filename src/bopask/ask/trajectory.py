@@ -1,6 +1,6 @@
 """Trajectory: waypoints that carry one object over another without hitting anything.
 
-The points are those of the object's base point, the centre of the bottom face of its box: they start at its foot and
+The points are those of the object's base point, its underside below the centre of its box: they start at its foot and
 end just above the other's top. The whole object moves with it, unrotated (paper section 3: trajectory, pick and place).
 """
 

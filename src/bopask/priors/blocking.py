@@ -1,8 +1,8 @@
 """What must move before an object can be grasped, and in which order. Pure logic on states and sets: no geometry.
 
-An object may be moved when nothing rests on it any more and it has a free grasp with what then remains in place; a target
-is reached when the same holds for it. The answer is the smallest set of objects that can be moved away one after another
-until then, so it may hold more than the target's own blockers: what rests on these, and what blocks these.
+An object may be moved when nothing rests on it any more and it has a free grasp with what then remains in place; a
+target is reached when the same holds for it. The answer is the smallest set of objects that can be moved away one after
+another until then, so it may hold more than the target's own blockers: what rests on these, and what blocks these.
 """
 
 from __future__ import annotations
@@ -89,9 +89,7 @@ def relevant(target: int, grasps: Sequence[InstanceGrasps], rests_on: Bool[Array
 def _reasons(
     target: int, order: tuple[int, ...], grasps: Sequence[InstanceGrasps], rests_on: Bool[Array, "N N"]
 ) -> tuple[str, ...]:
-    """Why each of `order` moves: for the target itself where it can be said, else for a later one of the order."""
-    from bopask.priors.grasps.in_scene import transitive
-
+    """Why each of `order` moves: for the target itself where that can be said, else for another of the order."""
     over = transitive(rests_on)
     used = [set(s) for s in grasps[target].blocker_sets if set(s) <= set(order)]
     blocks = min(used, key=lambda s: (len(s), sorted(s)), default=set())
@@ -101,6 +99,15 @@ def _reasons(
             return "rests_on_target"
         if j in blocks:
             return "blocks_grasp"
-        return "rests_on_blocker" if any(over[j, k] for k in order if k != j) else "blocks_blocker"
+        return "rests_on_blocker" if any(over[j, k] for k in order) else "blocks_blocker"
 
     return tuple(reason(j) for j in order)
+
+
+def transitive(rests_on: Bool[Array, "N N"]) -> Bool[Array, "N N"]:
+    """[i, j] when i rests on j or on something that rests on j, and so on; never on itself."""
+    closed = np.asarray(rests_on, bool).copy()
+    for k in range(len(closed)):
+        closed |= closed[:, k, None] & closed[None, k]
+    np.fill_diagonal(closed, False)
+    return closed

@@ -20,7 +20,7 @@ from bopask.priors.grasps.in_scene import instance_grasps
 from bopask.priors.paths import PathConfig, plan_paths
 from bopask.store.files import key_of, to_json
 
-VERSION = 1
+VERSION = 2
 """Of the priors' meaning: part of every cache key."""
 
 

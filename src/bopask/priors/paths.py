@@ -5,7 +5,7 @@
 Planning keeps a margin from everything; that is for looks. What is claimed is proved on the final polyline: exact FCL
 at every millimetre, nothing met but the contacts present at the start, and those only while they open.
 
-The object keeps its orientation, so a path is a polyline of its *base point*: the centre of the bottom face of its box.
+The object keeps its orientation, so a path is a polyline of its *base point*: its underside below its box's centre.
 The line drawn of it starts at the object's foot and ends just above the target's top.
 """
 
@@ -20,15 +20,19 @@ from jaxtyping import Bool, Float
 
 from bopask.arrays import Array
 from bopask.geometry.curve import length
-from bopask.geometry.se3 import rotation_about, transform
+from bopask.geometry.rays import RayScene
+from bopask.geometry.se3 import inverse, rotate, rotation_about, transform
 from bopask.nouns import Layout, Model, Skip, Trajectory
 from bopask.priors.carry import Carried, Scene
 from bopask.priors.contacts import Placed, place
 from bopask.priors.opening import Opening, OpeningConfig, find_opening, level_axis, upwards
 from bopask.priors.planner import Along, few_waypoints, rrt_connect, shortcut
+from bopask.priors.surface import surface
 from bopask.rng import seed_for
 
 UP: Float[Array, "3"] = np.array([0.0, 0.0, 1.0])
+BESIDE = 0.005
+"""Places of a surface that are equally near to a vertical line, to this much (m)."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,19 @@ def plan_paths(
 
 
 def base_point(model: Model, T_world_obj: Float[Array, "4 4"]) -> Float[Array, "3"]:
-    """Centre (m, world) of the bottom face of the object's box: the face that looks down most."""
-    T_world_box = T_world_obj @ model.box.T_ref_box
-    axis = int(np.argmax(np.abs(T_world_box[2, :3]).round(9)))
-    down = -np.sign(T_world_box[2, axis])
-    return np.asarray(T_world_box[:3, 3] + down * T_world_box[:3, axis] * model.box.size[axis] / 2)
+    """The object's underside (m, world) straight below the centre of its box: a point of its surface, so that it shows
+    in the picture where the object does. Where nothing is above or below that centre (a lying banana), the lowest place
+    of the surface nearest to the vertical through it."""
+    center = T_world_obj[:3, :3] @ model.box.T_ref_box[:3, 3] + T_world_obj[:3, 3]
+    T_obj_world = inverse(T_world_obj)
+    below = center - UP * float(np.linalg.norm(model.box.size))
+    _, distance = RayScene([model.mesh]).first_hit(transform(T_obj_world, below[None]), rotate(T_obj_world, UP[None]))
+    if np.isfinite(distance[0]):
+        return np.asarray(below + UP * float(distance[0]))
+    points = transform(T_world_obj, surface(model).points)
+    beside = np.linalg.norm(points[:, :2] - center[:2], axis=1)
+    near = points[beside <= beside.min() + BESIDE]
+    return np.asarray(near[near[:, 2].argmin()])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pairs of points on a surface that two fingers can press together: rays into the object, friction cones at both ends."""
+"""Pairs of points on a surface that two fingers can press together: rays into it, friction cones at both ends."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Rays:
     def hits(
         self, origins: Float[Array, "r 3"], directions: Float[Array, "r 3"], every: bool
     ) -> tuple[Float[Array, "h 3"], Float[Array, "h 3"], Int[Array, "h"]]:
-        """Points (m) where rays meet the surface, the outward normals there, the rays' rows. The first hit, or every."""
+        """Points (m) where rays first (or every time) meet the surface, the outward normals there, the rays' rows."""
         face, ray, at = self._caster.intersects_id(
             origins, directions, multiple_hits=every, return_locations=True, max_hits=20 if every else 1
         )
@@ -103,8 +103,8 @@ def settle(
 ) -> tuple[Bool[Array, "g"], Float[Array, "g"], Float[Array, "g"]]:
     """Closes the fingers along the line through `middle` from `opening` apart until they meet the object.
 
-    Returns whether both meet it within their friction cones, how far the middle of the contacts lies from `middle` along
-    `closing` (m), and their distance (m); zeros where they do not meet.
+    Returns whether both meet it within their friction cones, how far the middle of the contacts lies from `middle`
+    along `closing` (m), and their distance (m); zeros where they do not meet.
     """
     meets, shift, width = np.ones(len(middle), bool), np.zeros(len(middle)), np.zeros(len(middle))
     for sign in (1.0, -1.0):

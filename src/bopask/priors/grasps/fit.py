@@ -16,12 +16,12 @@ from bopask.priors.grasps.gripper import Gripper
 CHUNK = 256
 SKIN = 0.002
 """Points this close (m) to the first one that a finger meets lie on its pad (rubber gives)."""
-FACING = 0.8
+FACING = 0.7
 """... if their normals are this near (cosine) to the closing axis: the lid inside a can's rim is not held."""
 
 
 def hand_frames(a: Float[Array, "p 3"], b: Float[Array, "p 3"], rolls: Float[Array, "p r"]) -> Float[Array, "p r 3 3"]:
-    """Rotations (columns x closing, y, z approach) that close from b to a, for each roll (rad) about the closing axis."""
+    """Rotations (columns x closing from b to a, y, z approach) for each roll (rad) about the closing axis."""
     x = a - b
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     away = np.eye(3)[np.abs(x).argmin(1)]
@@ -52,7 +52,9 @@ def clear_of(
         rows = slice(at, at + step)
         offset = points - middle[rows, None].astype(np.float32)
         # (p, r, 3, n): coordinates first, so that a comparison runs along memory
-        x, y, z = np.moveaxis(np.swapaxes(R[rows], -1, -2).astype(np.float32) @ np.swapaxes(offset, 1, 2)[:, None], 2, 0)
+        x, y, z = np.moveaxis(
+            np.swapaxes(R[rows], -1, -2).astype(np.float32) @ np.swapaxes(offset, 1, 2)[:, None], 2, 0
+        )
         for (x0, y0, _), (x1, y1, front) in np.moveaxis(boxes[rows], 0, -1)[..., None, None]:
             beside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
             deepest = np.where(beside, z, np.float32(np.inf)).min(-1)

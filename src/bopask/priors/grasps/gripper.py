@@ -42,7 +42,7 @@ class Gripper:
     tip: Float[Array, "3"]
 
     def boxes(self, opening: Float[Array, "..."] | float) -> Float[Array, "... b 2 3"]:
-        """Hand and fingers, the inner faces `opening` (m) apart: the hand's boxes, the +x finger's, the -x finger's."""
+        """The hand's boxes, the +x finger's, the -x finger's, with the fingers' inner faces `opening` (m) apart."""
         opening = np.asarray(opening, float)
         finger = np.broadcast_to(self.finger, (*opening.shape, *self.finger.shape)).copy()
         finger[..., 0] += opening[..., None, None] / 2

@@ -1,8 +1,8 @@
 """Grasps made for how an object lies: the closing axis level, the hand as it was or straight down.
 
-An open gripper is 12 cm wide over its fingers: a closing axis four degrees off level puts one fingertip a centimetre
-lower than the other, and a thin object on a table has nothing to spare. The dense set, sampled without a table, holds few
-level grasps; turning its near misses level finds the ones that a person would choose.
+A closing axis five degrees off level puts one fingertip of an open gripper a centimetre lower than the other, and a
+thin object on a table has nothing to spare. The dense set, sampled without a table, holds few level grasps; turning its
+near misses level finds the ones that a person would choose.
 """
 
 from __future__ import annotations

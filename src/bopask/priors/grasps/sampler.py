@@ -32,8 +32,8 @@ BATCH = 200
 def sample_grasps(model: Model, gripper: Gripper, seed: int, config: Sampler = Sampler()) -> GraspSet:  # noqa: B008
     """The dense grasp set of an object, best first; empty when the gripper cannot hold it anywhere.
 
-    Each grasp's contacts are where the closing fingers first meet the object, within the friction cone; neither hand nor
-    fingers, ajar and over the last `config.back` of a straight approach, come within `config.margin` of it.
+    Each grasp's contacts are where the closing fingers first meet the object, within the friction cone; neither hand
+    nor fingers, ajar and over the last `config.back` of a straight approach, come within `config.margin` of it.
     """
     rng = rng_for(seed, "grasps", model.sha256)
     obj = subject(model, config)
@@ -100,7 +100,7 @@ def hands(pairs: Pairs, obj: Subject, gripper: Gripper, config: Sampler, rng: np
 
 
 def symmetries(symmetry: Symmetry, steps: int) -> Float[Array, "s 4 4"]:
-    """T_obj_obj that leave the object as it is, the identity first: discrete ones times `steps` turns about each axis."""
+    """T_obj_obj that leave the object as it is, the identity first: discrete ones, then turns about the axes."""
     all_of = np.concatenate([np.eye(4)[None], symmetry.discrete])
     for axis, offset in zip(symmetry.axes, symmetry.offsets, strict=True):
         R = se3.rotation_about(axis, 2 * np.pi * np.arange(steps) / steps)
