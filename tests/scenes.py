@@ -76,10 +76,12 @@ def priors_of(layout: Layout, paths=(), plans=(), rests_on=None) -> Priors:
         T_obj_grasp = se3.se3(T[:3, :3].T, np.zeros(3)) @ down
         grasps.append(InstanceGrasps("free", T_obj_grasp[None], np.full(1, 0.04), np.zeros(1), 10, 5, 2))
     standing = np.zeros((n, n), bool) if rests_on is None else np.asarray(rests_on)
+    leaning = np.zeros((n, n), bool)
     return Priors(
         layout.key,
         tuple(grasps),
         standing,
+        leaning,
         {(p.source, p.target): p for p in paths},
         {r.target: r for r in plans},
     )

@@ -126,7 +126,8 @@ def test_nearest_in_hull():
 
 
 def test_real_scenes(ycbv_mini):
-    """Seen in the images: pudding box (7) on wood block (16); banana (10) lying on the block, against the pudding."""
+    """Seen in the images: pudding box (7) on wood block (16); banana (10) lying on block and table, which hold it, so
+    that the pudding it touches does not."""
     models = open_bop(ycbv_mini).models()
     found = {}
     for layout in real(ycbv_mini):
@@ -134,5 +135,5 @@ def test_real_scenes(ycbv_mini):
         found[layout.key] = {
             (int(layout.obj_ids[i]), int(layout.obj_ids[j])) for i, j in zip(*on.nonzero(), strict=True)
         }
-    assert found["000002-0"] == {(7, 16), (10, 16), (10, 7)}
+    assert found["000002-0"] == {(7, 16), (10, 16)}
     assert not any(found[k] for k in found if k != "000002-0")

@@ -242,11 +242,18 @@ class Priors:
 
     key: str
     grasps: tuple[InstanceGrasps, ...]
-    rests_on: Bool[Array, "N N"]
-    """rests_on[i, j]: object i stands or leans on object j."""
+    stands_on: Bool[Array, "N N"]
+    """stands_on[i, j]: object j carries object i."""
+    leans_on: Bool[Array, "N N"]
+    """leans_on[i, j]: object i would fall to object j by what it stands on alone."""
     paths: Mapping[tuple[int, int], Trajectory]
     rearrangements: Mapping[int, Rearrangement]
     skips: tuple[Skip, ...] = ()
+
+    @property
+    def rests_on(self) -> Bool[Array, "N N"]:
+        """Stands or leans: what must not be moved from under, or away from, another."""
+        return self.stands_on | self.leans_on
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
         return
     for a, grasps in enumerate(block.priors.grasps):
         askable = block.askable[:, a]
+        if block.priors.rests_on[:, a].any():  # what rests on it must move first: see rearrangement
+            yield Skipped("carries_another", int(askable.sum()))
+            continue
         if len(grasps.T_obj_grasp) == 0:
             yield Skipped(f"no_free_grasp_{grasps.state}", int(askable.sum()))
             continue

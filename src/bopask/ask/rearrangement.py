@@ -72,7 +72,7 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
 
 def first_is_forced(block: Block, plan: Rearrangement) -> bool:
     """Whether just one object of the set can go first: it is alone, or alone in carrying no other of the set."""
-    bare = [m for m in plan.order if not any(block.priors.rests_on[o, m] for o in plan.order if o != m)]
+    bare = [m for m in plan.order if not any(block.priors.stands_on[o, m] for o in plan.order if o != m)]
     return len(plan.order) == 1 or bare == [plan.order[0]]
 
 

@@ -88,6 +88,5 @@ def above_of(block: Block) -> Facts:
     margin = low[:, :, None, 2] - high[:, None, :, 2]
     inside = (center[:, :, None, :2] > low[:, None, :, :2]) & (center[:, :, None, :2] < high[:, None, :, :2])
     over = inside.all(-1) | inside.all(-1).swapaxes(1, 2)
-    # 'rests on' alone is not 'above': a leaning object rests on its neighbour too
     higher = center[:, :, None, 2] > high[:, None, :, 2]
-    return Facts(over & higher & ((margin >= -OVER) | block.priors.rests_on[None]), margin)
+    return Facts(over & higher & ((margin >= -OVER) | block.priors.stands_on[None]), margin)

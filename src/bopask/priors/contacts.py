@@ -32,6 +32,8 @@ UPWARD = 0.5
 """A contact whose normal has at least this upward part carries what lies on it (within 60° of vertical)."""
 SLIPPING = 0.2
 """An object in the air is held by normals at least this much upward; one that leans, by at least minus this."""
+STABLE = 0.01
+"""A centre of mass within this (m) of what it stands on stays: feet are patches, here told by single points."""
 
 
 @dataclass(frozen=True)
@@ -113,35 +115,60 @@ def depth(a: Placed, b: Placed, offset: Float[Array, "3"], at_most: float = np.i
     return max(b.deepest(of_a[b.near(of_a, 0.0)], at_most), a.deepest(of_b[a.near(of_b, 0.0)], at_most))
 
 
-def rests_on(layout: Layout, models: Mapping[int, Model]) -> Bool[Array, "N N"]:
-    """rests_on[i, j]: object i stands or leans on object j. Acyclic; all False when the layout has no world.
+@dataclass(frozen=True)
+class Support:
+    """Who is held up by whom; [i, j]: object i by object j. Acyclic together."""
 
-    i stands on j when j pushes it up: their contact faces up, or at least slants where i is in the air. i leans on j
-    when it would not stand by itself (its centre of mass is not above its footprint on the support) and j is on the
-    side it would fall to.
-    """
+    stands_on: Bool[Array, "N N"]
+    """j pushes i up: their contact faces up, or at least slants where i is in the air."""
+    leans_on: Bool[Array, "N N"]
+    """i would not stay by what it stands on (its centre of mass is not above it), and j is where it would fall to."""
+
+    @property
+    def rests_on(self) -> Bool[Array, "N N"]:
+        """Stands or leans."""
+        return self.stands_on | self.leans_on
+
+
+def rests_on(layout: Layout, models: Mapping[int, Model]) -> Bool[Array, "N N"]:
+    """rests_on[i, j]: object i stands or leans on object j. Acyclic; all False when the layout has no world."""
+    return support(layout, models).rests_on
+
+
+def support(layout: Layout, models: Mapping[int, Model]) -> Support:
+    """What holds each object up, told from contacts. Nothing does when the layout has no world."""
     n = len(layout.obj_ids)
-    result = np.zeros((n, n), bool)
+    stands, leans = np.zeros((2, n, n), bool)
     if layout.world is None:
-        return result
+        return Support(stands, leans)
     placed = place(layout, models)
+    contacts: list[dict[int, Touching]] = [{} for _ in placed]
     for i in range(n):
         for j in range(i):
             contact = touching(placed[i], placed[j])
             if contact is not None:
-                result[i, j] = _carried(placed[i], contact.center, contact.normal)
-                result[j, i] = _carried(placed[j], contact.center, -contact.normal)
-    return without_cycles(result, np.array([p.center_of_mass[2] for p in placed]))
+                contacts[i][j] = contact
+                contacts[j][i] = Touching(contact.gap, contact.center, -contact.normal)
+    for i, a in enumerate(placed):
+        slope = SLIPPING if a.low[2] > GROUND else UPWARD
+        stands[i, [j for j, c in contacts[i].items() if c.normal[2] >= slope]] = True
+        feet = [a.points[a.points[:, 2] < max(a.low[2], 0.0) + TOUCH, :2]] if a.low[2] <= GROUND else []
+        feet += [c.center[None, :2] for j, c in contacts[i].items() if stands[i, j]]
+        if feet:
+            leans[
+                i, [j for j, c in contacts[i].items() if not stands[i, j] and _falls_to(a, c, np.concatenate(feet))]
+            ] = True
+    kept = without_cycles(stands | leans, np.array([p.center_of_mass[2] for p in placed]))
+    return Support(stands & kept, leans & kept)
 
 
-def _carried(a: Placed, center: Float[Array, "3"], normal: Float[Array, "3"]) -> bool:
-    """Does the contact at `center`, pushing `a` along `normal`, hold it up?"""
-    up, com = normal[2], a.center_of_mass
-    if up >= UPWARD or a.low[2] > GROUND:
-        return bool(up >= SLIPPING)
-    foot = nearest_in_hull(a.points[a.points[:, 2] < max(a.low[2], 0.0) + TOUCH, :2], com[:2])
-    fall = com[:2] - foot
-    return bool(fall @ fall > 1e-8 and up >= -SLIPPING and (center[:2] - foot) @ fall > 0 and normal[:2] @ fall < 0)
+def _falls_to(a: Placed, contact: Touching, feet: Float[Array, "n 2"]) -> bool:
+    """Would `a`, on its feet alone, fall against this contact?"""
+    com = a.center_of_mass[:2]
+    foot = nearest_in_hull(feet, com)
+    fall = com - foot
+    falls = float(np.linalg.norm(fall)) > STABLE and contact.normal[2] >= -SLIPPING
+    return bool(falls and (contact.center[:2] - foot) @ fall > 0 and contact.normal[:2] @ fall < 0)
 
 
 def nearest_in_hull(points: Float[Array, "n 2"], p: Float[Array, "2"]) -> Float[Array, "2"]:

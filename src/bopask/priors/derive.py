@@ -14,13 +14,13 @@ import orjson
 
 from bopask.nouns import GraspSet, InstanceGrasps, Layout, Model, Priors, Rearrangement, Skip, Trajectory
 from bopask.priors.blocking import rearrangements
-from bopask.priors.contacts import rests_on
+from bopask.priors.contacts import Support, support
 from bopask.priors.grasps.gripper import Gripper
 from bopask.priors.grasps.in_scene import instance_grasps
 from bopask.priors.paths import PathConfig, plan_paths
 from bopask.store.files import key_of, to_json
 
-VERSION = 2
+VERSION = 3
 """Of the priors' meaning: part of every cache key."""
 
 
@@ -35,22 +35,36 @@ def derive(
     """The priors that the given tasks need; the others are left empty."""
     n = len(layout.obj_ids)
     if layout.world is None:
-        return Priors(layout.key, ungrasped(n), np.zeros((n, n), bool), {}, {})
+        return Priors(layout.key, ungrasped(n), np.zeros((n, n), bool), np.zeros((n, n), bool), {}, {})
     tasks = set(tasks)
-    standing = rests_on(layout, models)
+    held = support(layout, models)
     grasps = ungrasped(n)
     plans: dict[int, Rearrangement] = {}
     paths: dict[tuple[int, int], Trajectory] = {}
     skips: list[Skip] = []
     if tasks & {"grasp", "rearrangement"}:
-        grasps = instance_grasps(layout, models, dense, gripper, standing)
+        grasps = instance_grasps(layout, models, dense, gripper, held.rests_on)
     if "rearrangement" in tasks:
-        plans, no_order = rearrangements(grasps, standing)
-        skips += no_order
+        plans, no_order = rearrangements(grasps, held.stands_on)
+        plans, leaned_on = without_leaning(plans, held)
+        skips += no_order + leaned_on
     if "trajectory" in tasks:
-        paths, no_path = plan_paths(layout, models, standing, seed)
+        paths, no_path = plan_paths(layout, models, held.rests_on, seed)
         skips += no_path
-    return Priors(layout.key, grasps, standing, paths, plans, tuple(skips))
+    return Priors(layout.key, grasps, held.stands_on, held.leans_on, paths, plans, tuple(skips))
+
+
+def without_leaning(plans: Mapping[int, Rearrangement], held: Support) -> tuple[dict[int, Rearrangement], list[Skip]]:
+    """Plans that do not touch an object on which another leans: whether that one must move too is doubtful."""
+    kept, skips = {}, []
+    for target, plan in plans.items():
+        touched = [target, *plan.order]
+        leaners = set(np.flatnonzero(held.leans_on[:, touched].any(1)).tolist()) - set(touched)
+        if leaners:
+            skips.append(Skip(str(target), "rearrangement", "leaned_on"))
+        else:
+            kept[target] = plan
+    return kept, skips
 
 
 def ungrasped(n: int) -> tuple[InstanceGrasps, ...]:
@@ -82,7 +96,8 @@ def dump(priors: Priors) -> bytes:
         {
             "key": priors.key,
             "grasps": [vars(g) for g in priors.grasps],
-            "rests_on": priors.rests_on,
+            "stands_on": priors.stands_on,
+            "leans_on": priors.leans_on,
             "paths": [vars(p) for p in priors.paths.values()],
             "rearrangements": [vars(r) for r in priors.rearrangements.values()],
             "skips": [list(s) for s in priors.skips],
@@ -104,7 +119,8 @@ def load(data: bytes) -> Priors:
     return Priors(
         raw["key"],
         tuple(_grasps(g) for g in raw["grasps"]),
-        np.array(raw["rests_on"], bool).reshape(n, n),
+        np.array(raw["stands_on"], bool).reshape(n, n),
+        np.array(raw["leans_on"], bool).reshape(n, n),
         {(p.source, p.target): p for p in paths},
         {r.target: r for r in plans},
         tuple(Skip(*s) for s in raw["skips"]),

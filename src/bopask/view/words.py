@@ -56,6 +56,7 @@ REASONS = {
     # where up is
     "no_world": "No source was sure where up is; what needs the support was not asked.",
     # carrying
+    "leaned_on": "Another object leans on it or on what is in its way: whether that one must move too is doubtful.",
     "carries_another": "Another object stands on it; it is not moved from under it.",
     "start_in_contact": "It touches something at the start, and no small motion opens that without deepening it.",
     "start_enclosed": "It cannot be lifted out of where it stands.",
@@ -64,6 +65,7 @@ REASONS = {
     # asking
     "answer_outside_image": "A point of the answer would lie outside the image.",
     "within_margin": "The relation holds by too little, or by only one of two readings: a person could disagree.",
+    "held_far_above": "The path would have to end far above its target, as over something that stands on it.",
     "no_trajectory": "Both objects can be asked about, but there is no path from one to the other (see path).",
     "several_smallest_sets": "Several sets of objects would do equally well, so no object truly must move.",
     "obstacle_not_visible": "What must move first is hardly visible, so nobody could point at it.",

@@ -79,8 +79,7 @@ def contact_pairs(
 ) -> Pairs:
     """Pairs of contacts `reach[0]` to `reach[1]` metres apart, each within the other's friction cone.
 
-    From each start one ray goes straight into the object and `turns` go somewhere within its friction cone; every
-    place where a ray leaves the object is tried, so that a rim or a handle is found behind a wall.
+    From each start one ray goes straight into the object and `turns` go somewhere within its friction cone.
     """
     inward = np.repeat(-starts.normal, 1 + turns, axis=0)
     tilt = np.arctan(friction) * np.sqrt(rng.random(len(inward)))  # even over the cone's base
@@ -88,13 +87,29 @@ def contact_pairs(
     side = np.cross(inward, rng.standard_normal(inward.shape))
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     direction = np.cos(tilt)[:, None] * inward + np.sin(tilt)[:, None] * side
-    origin = np.repeat(starts.at, 1 + turns, axis=0)
+    return pairs_along(rays, np.repeat(starts.at, 1 + turns, axis=0), direction, friction, reach)
+
+
+def level_pairs(
+    rays: Rays, starts: Points, up: Float[Array, "3"], friction: float, reach: tuple[float, float]
+) -> Pairs:
+    """Pairs whose line is level: one ray from each start whose friction cone holds a level direction."""
+    direction = (starts.normal @ up)[:, None] * up - starts.normal
+    flat = np.linalg.norm(direction, axis=1)
+    steep = flat >= 1 / np.hypot(1, friction)
+    return pairs_along(rays, starts.at[steep], direction[steep] / flat[steep, None], friction, reach)
+
+
+def pairs_along(
+    rays: Rays, origin: Float[Array, "r 3"], direction: Float[Array, "r 3"], friction: float, reach: tuple[float, float]
+) -> Pairs:
+    """Pairs of a ray's start and every place where it leaves the object, so that a rim is found behind a wall."""
     at, normal, ray = rays.hits(origin + 1e-5 * direction, direction, every=True)
-    order = np.lexsort((np.linalg.norm(at - origin[ray], axis=1), ray))
-    at, normal, ray = at[order], normal[order], ray[order]
     width = np.linalg.norm(at - origin[ray], axis=1)
-    cosine = (normal * direction[ray]).sum(1)
-    good = (cosine >= 1 / np.hypot(1, friction)) & (width > reach[0]) & (width < reach[1])
+    order = np.lexsort((width, ray))
+    at, normal, ray, width = at[order], normal[order], ray[order], width[order]
+    good = (normal * direction[ray]).sum(1) >= 1 / np.hypot(1, friction)
+    good &= (width > reach[0]) & (width < reach[1])
     return Pairs(origin[ray[good]], at[good])
 
 

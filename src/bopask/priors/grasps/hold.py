@@ -41,7 +41,7 @@ class Sampler:
     spare: float = 0.004
     """The object is at least this much narrower than the stroke."""
     pairs: int = 10_000
-    """Contact pairs turned into hands, in random order, until `hands` of them clear the object."""
+    """Contact pairs turned into hands, until `hands` of them clear the object."""
     hands: int = 10_000
     rolls: int = 12
     depths: tuple[float, ...] = (-0.006, 0.0, 0.006)

@@ -9,7 +9,7 @@ short list.
 
 Blocked is decided on the dense set, never on the best few: in the 79 YCB-V layouts the top 5 possible alone all collide
 for NUM of DEN objects, FALSE of them falsely. Where the support leaves few of the dense set (a thin or lying object),
-near misses are turned level and proved anew.
+level ones made for the pose are added.
 
 Not checked: that the arm reaches, and that the held object leaves without touching its neighbours (paths do that).
 """
@@ -29,7 +29,7 @@ from bopask.priors.blocking import transitive
 from bopask.priors.grasps import sets
 from bopask.priors.grasps.gripper import Gripper
 from bopask.priors.grasps.hold import Sampler, proved, scored, subject
-from bopask.priors.grasps.level import turned_level
+from bopask.priors.grasps.level import level_grasps
 from bopask.priors.grasps.sampler import spread
 from bopask.priors.grasps.touch import touches
 
@@ -52,8 +52,8 @@ class InScene:
     turned: float = float(np.radians(30))
     """Two of the best grasps differ by at least `apart` or by `turned`."""
     few: int = 200
-    """Fewer grasps possible alone than this: near misses are turned level and added, `level_most` at most."""
-    level_most: int = 1_500
+    """Fewer grasps possible alone than this: level ones are added, of `level_most` tried."""
+    level_most: int = 3_000
     fewest: int = 10
     """An object with fewer possible grasps, of thousands tried, is ungraspable: chance, not shape, found them."""
     sampler: Sampler = field(default_factory=Sampler)
@@ -114,15 +114,14 @@ class Scene:
         return self.config.sampler.opening(grasps.width, self.gripper)
 
     def possible(self, i: int, dense: GraspSet, below: Bool[Array, "N"]) -> GraspSet:
-        """Grasps possible alone, best first: of the dense set and, where these are few, levelled ones."""
+        """Grasps possible alone, best first: of the dense set and, where these are few, level ones."""
         config, gripper = self.config.sampler, self.gripper
         grasps = self.alone(i, dense, below)
         if len(grasps.width) >= self.config.few or len(dense.width) == 0:
             return grasps
-        level = turned_level(dense, self.T_world_obj[i, 2, :3], gripper, config)
-        level = self.alone(i, level, below)
-        level = sets.take(level, spread(level, self.config.level_most))
         obj = subject(self.placed[i], config)
+        level = self.alone(i, level_grasps(obj, self.T_world_obj[i, 2, :3], gripper, config), below)
+        level = sets.take(level, spread(level, self.config.level_most))
         level = proved(scored(level, obj, gripper, config), obj, gripper, config)
         return sets.best_first(sets.joined([grasps, self.alone(i, level, below)]))
 

@@ -27,6 +27,8 @@ from bopask.store.files import atomic, key_of
 VERSION = 1
 """Part of every cache key: raise it when the same config gives other grasps."""
 BATCH = 200
+CELL = 0.015
+"""Edge (m) of a neighbourhood."""
 
 
 def sample_grasps(model: Model, gripper: Gripper, seed: int, config: Sampler = Sampler()) -> GraspSet:  # noqa: B008
@@ -117,10 +119,9 @@ def expanded(grasps: GraspSet, turned: Float[Array, "s 4 4"]) -> GraspSet:
 
 def spread(grasps: GraspSet, most: int) -> Int[Array, "k"]:
     """Rows of at most `most` grasps that cover the object: the best of each neighbourhood, then the second best, ..."""
-    place = np.round(sets.middle(grasps) / 0.015)
-    approach = np.round(2 * grasps.T_obj_grasp[:, :3, 2])
-    key = np.concatenate([place, approach, grasps.depth[:, None]], 1)  # a thin object on a table needs the fingertips
-    _, cell = np.unique(key, axis=0, return_inverse=True)
+    place, approach = sets.middle(grasps) / CELL, 2 * grasps.T_obj_grasp[:, :3, 2]
+    key = np.concatenate([place, approach, 1e4 * grasps.depth[:, None]], 1)  # lying thin objects need the fingertips
+    _, cell = np.unique(np.round(key), axis=0, return_inverse=True)
     cell = cell.reshape(-1)
     order = np.lexsort((-grasps.quality, cell))
     first = np.ones(len(order), bool)
