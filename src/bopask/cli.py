@@ -115,7 +115,7 @@ def _generate(verbs: Verbs) -> None:
     verb.add_argument("--workers", type=int, default=1, help="processes; the output does not depend on it")
     verb.add_argument("--embed-images", action="store_true", help="put the pictures into the rows")
     verb.add_argument("--licence", default="see the dataset's own licence", help="licence text written into the rows")
-    verb.add_argument("--overwrite", action="store_true", help="replace another run in OUT")
+    verb.add_argument("--overwrite", action="store_true", help="start anew, replacing the run in OUT")
     verb.set_defaults(verb=generate)
 
 

@@ -65,7 +65,7 @@ def generate(job: Job) -> Tally:
     scenes = job.scenes_of(folder)
     inputs = {path.as_posix(): sha256_of(folder.root / path) for path in folder.input_files(job.split)}
     output = Output(job.out, key_of(__version__, job.config(), job.split, job.dataset, job.licence, inputs))
-    if output.complete:
+    if output.complete and not job.overwrite:
         return Tally()
     output.open(job.overwrite)
     executor = LocalExecutor(job.workers)

@@ -45,7 +45,9 @@ JUST_ABOVE = 0.06
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     if block.layout.world is None:
         return
-    may_ask = pairs(block)
+    there = block.priors.stands_on
+    yield Skipped("already_there", int((pairs(block) & there).sum()))
+    may_ask = pairs(block) & ~there
     planned = np.zeros((block.n, block.n), bool)
     far = np.zeros((block.n, block.n), bool)
     for path in block.priors.paths.values():
@@ -53,7 +55,7 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
         far[path.source, path.target] = height_over_target(block, path) > JUST_ABOVE
     yield Skipped("no_trajectory", int((may_ask & ~planned).sum()))
     yield Skipped("held_far_above", int((may_ask & far).sum()))
-    trajectories = [path for ends, path in block.priors.paths.items() if not far[ends]]
+    trajectories = [path for ends, path in block.priors.paths.items() if not far[ends] and not there[ends]]
     for n_points in sorted({len(path.points) for path in trajectories}):
         yield from ask_of_length(block, [p for p in trajectories if len(p.points) == n_points])
 

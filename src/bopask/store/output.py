@@ -40,7 +40,7 @@ class Output:
             raise OutputError(self.path, "is a file", "Choose another --out")
         found = sorted(p.name for p in self.path.iterdir()) if self.path.is_dir() else []
         same = _fingerprint(self.path / ".work" / "run.json") == self.fingerprint
-        if found and not same:
+        if found and (overwrite or not same):
             foreign = [name for name in found if name not in OURS]
             if foreign:
                 raise OutputError(self.path, f"holds files of others ({foreign[0]}, …)", "Choose an empty --out")

@@ -65,6 +65,7 @@ REASONS = {
     # asking
     "answer_outside_image": "A point of the answer would lie outside the image.",
     "within_margin": "The relation holds by too little, or by only one of two readings: a person could disagree.",
+    "already_there": "The object stands on its target already.",
     "held_far_above": "The path would have to end far above its target, as over something that stands on it.",
     "no_trajectory": "Both objects can be asked about, but there is no path from one to the other (see path).",
     "several_smallest_sets": "Several sets of objects would do equally well, so no object truly must move.",
