@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from test_pointing import says, server, waits  # noqa: F401
 from tiny import OBJECTS, write_tiny_bop
 
 from bopask.cli import main
@@ -195,6 +196,17 @@ def test_a_damaged_picture_does_not_cost_the_report(tmp_path):
         file.write_bytes(file.read_bytes()[:100])
     assert generate(root, tmp_path / "out") == 0
     assert "cannot be read" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_up_may_come_from_a_model_that_points_at_the_table(tmp_path, server, waits):  # noqa: F811
+    root = write_tiny_bop(tmp_path / "set")
+    points = [{"point": [y, x]} for y in (700, 900, 970) for x in (40, 120, 880, 960)]
+    server.answer = lambda request: says(json.dumps(points))
+    words = ["--up", "pointing", "--vlm-url", server.url, "--vlm-model", "fake"]
+    assert generate(root, tmp_path / "out", *words) == 0
+    world = json.loads((tmp_path / "out" / "manifest.json").read_bytes())["layouts"][0]["world"]
+    assert world["source"] == "pointing"
+    assert world["confidence"] >= 0.5
 
 
 def test_moving_objects_give_one_layout_a_frame(tmp_path):

@@ -62,7 +62,8 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--up", default="depth,resting", help="sources of up: depth, resting, pointing")
     verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server, for --up pointing")
     verb.add_argument("--vlm-model", default="", help="model name at that server")
-    verb.add_argument("--vlm-dialect", default="json_yx_1000", help="how that model writes points")
+    dialects = ("json_yx_1000", "tuples_01", "molmo_percent")
+    verb.add_argument("--vlm-dialect", default=dialects[0], choices=dialects, help="how that model writes points")
 
 
 def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
@@ -77,7 +78,7 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
         tasks=tuple(t.strip() for t in args.tasks.split(",") if t.strip()) or tuple(TASKS),
         seed=args.seed,
         ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
-        up=_up_sources(args),
+        up=_up_sources(args, out),
         names=args.names,
         dataset=args.dataset,
         keep_going=args.keep_going,
@@ -87,7 +88,7 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
     )
 
 
-def _up_sources(args: argparse.Namespace) -> tuple[UpSource, ...]:
+def _up_sources(args: argparse.Namespace, out: Path) -> tuple[UpSource, ...]:
     from bopask.models.endpoint import ChatEndpoint
     from bopask.world.depth import DepthPlane
     from bopask.world.pointing import PointingVLM
@@ -102,7 +103,8 @@ def _up_sources(args: argparse.Namespace) -> tuple[UpSource, ...]:
         elif name == "pointing":
             if not (args.vlm_url and args.vlm_model):
                 raise InputError("--up pointing", "has no model to ask", "Give --vlm-url and --vlm-model")
-            sources.append(PointingVLM(ChatEndpoint(args.vlm_url, args.vlm_model), dialect=args.vlm_dialect))
+            cache = (args.cache or out.with_name(out.name + ".cache")) / "vlm"
+            sources.append(PointingVLM(ChatEndpoint(args.vlm_url, args.vlm_model, cache=cache), args.vlm_dialect))
         else:
             raise InputError("--up", f"unknown source {name!r}", "Choose from depth, resting, pointing")
     return tuple(sources)

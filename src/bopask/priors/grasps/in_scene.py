@@ -51,6 +51,8 @@ class InScene:
     apart: float = 0.02
     turned: float = float(np.radians(30))
     """Two of the best grasps differ by at least `apart` or by `turned`."""
+    roomy_among: int = 500
+    """Of the best free grasps this many are tried fully open for the short list."""
     few: int = 200
     """Fewer grasps possible alone than this: level ones are added, of `level_most` tried."""
     level_most: int = 3_000
@@ -120,7 +122,8 @@ class Scene:
         if len(grasps.width) >= self.config.few or len(dense.width) == 0:
             return grasps
         obj = subject(self.placed[i], config)
-        level = self.alone(i, level_grasps(obj, self.T_world_obj[i, 2, :3], gripper, config), below)
+        level = level_grasps(obj, self.T_world_obj[i, 2, :3], gripper, config)
+        level = sets.take(level, self.over_support(i, level, self.ajar(level), floor=max(0.0, self.lowest(i))))
         level = sets.take(level, spread(level, self.config.level_most))
         level = proved(scored(level, obj, gripper, config), obj, gripper, config)
         return sets.best_first(sets.joined([grasps, self.alone(i, level, below)]))
@@ -130,15 +133,21 @@ class Scene:
         grasps = sets.take(grasps, self.over_support(i, grasps, self.ajar(grasps)))
         return sets.take(grasps, ~np.any(self.hits(i, grasps, self.ajar(grasps), below), axis=1))
 
-    def over_support(self, i: int, grasps: GraspSet, opening: Float[Array, "g"]) -> Bool[Array, "g"]:
-        """True for grasps that come from above and keep the whole hand, so far open, above the support."""
-        T_world_obj, config = self.T_world_obj[i], self.config
-        T_world_grasp = T_world_obj @ grasps.T_obj_grasp
-        lowest = float((self.placed[i].mesh.vertices @ T_world_obj[2, :3]).min() + T_world_obj[2, 3])
-        floor = float(np.clip(lowest, -config.sink, 0.0)) - config.scrape
+    def lowest(self, i: int) -> float:
+        """World z (m) of an object's lowest point."""
+        T = self.T_world_obj[i]
+        return float((self.placed[i].mesh.vertices @ T[2, :3]).min() + T[2, 3])
+
+    def over_support(
+        self, i: int, grasps: GraspSet, opening: Float[Array, "g"], floor: float = 0.0
+    ) -> Bool[Array, "g"]:
+        """True for grasps that come from above and keep the whole hand, so far open, above the floor (m, world z)."""
+        config = self.config
+        T_world_grasp = self.T_world_obj[i] @ grasps.T_obj_grasp
+        floor += float(np.clip(self.lowest(i), -config.sink, 0.0))  # its own floor, if the pose sinks it
         from_above = T_world_grasp[:, 2, 2] <= np.sin(config.climb) + 1e-9
         boxes = swept_boxes(self.gripper, opening, grasps.width, config.back)
-        return np.asarray(from_above & (lowest_point(T_world_grasp, boxes) >= floor))
+        return np.asarray(from_above & (lowest_point(T_world_grasp, boxes) >= floor - config.scrape))
 
     def hits(self, i: int, grasps: GraspSet, opening: Float[Array, "g"], among: Bool[Array, "N"]) -> Bool[Array, "g N"]:
         """Which of the other objects `among` these each grasp of object i hits, so far open."""
@@ -151,11 +160,14 @@ class Scene:
         return hits
 
     def roomy(self, i: int, grasps: GraspSet) -> Bool[Array, "g"]:
-        """True for grasps that stay possible and free with the gripper fully open."""
-        stroke = np.full(len(grasps.width), self.gripper.stroke)
-        own = touches(self.placed[i], grasps.T_obj_grasp, self.gripper.approach_boxes(stroke, self.config.back))
-        others = np.any(self.hits(i, grasps, stroke, np.ones(len(self.placed), bool)), axis=1)
-        return np.asarray(self.over_support(i, grasps, stroke) & ~own & ~others)
+        """True for those of the best grasps that stay possible and free with the gripper fully open."""
+        some = sets.take(grasps, np.arange(min(len(grasps.width), self.config.roomy_among)))
+        stroke = np.full(len(some.width), self.gripper.stroke)
+        own = touches(self.placed[i], some.T_obj_grasp, self.gripper.approach_boxes(stroke, self.config.back))
+        others = np.any(self.hits(i, some, stroke, np.ones(len(self.placed), bool)), axis=1)
+        roomy = np.zeros(len(grasps.width), bool)
+        roomy[: len(own)] = self.over_support(i, some, stroke) & ~own & ~others
+        return roomy
 
 
 def swept_boxes(
