@@ -15,8 +15,9 @@ import orjson
 from bopask.nouns import GraspSet, InstanceGrasps, Layout, Model, Priors, Rearrangement, Skip, Trajectory
 from bopask.priors.blocking import rearrangements
 from bopask.priors.contacts import Support, support
+from bopask.priors.grasps import sampler
 from bopask.priors.grasps.gripper import Gripper
-from bopask.priors.grasps.in_scene import instance_grasps
+from bopask.priors.grasps.in_scene import InScene, instance_grasps
 from bopask.priors.paths import PathConfig, plan_paths
 from bopask.store.files import key_of, to_json
 
@@ -86,7 +87,15 @@ def key_for(
     ids = layout.obj_ids.tolist()
     meshes = [models[i].sha256 for i in ids]
     grasps = [[len(dense[i].quality), dense[i].source] if i in dense else None for i in ids]
-    config = [repr(gripper), repr(PathConfig()), seed, sorted(tasks)]
+    config = [
+        sampler.VERSION,
+        repr(sampler.Sampler()),
+        repr(InScene()),
+        repr(gripper),
+        repr(PathConfig()),
+        seed,
+        sorted(tasks),
+    ]
     return key_of(VERSION, layout.key, ids, poses, meshes, grasps, config)
 
 

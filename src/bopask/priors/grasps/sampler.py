@@ -71,13 +71,13 @@ def _load_or_sample(model: Model, gripper: Gripper, seed: int, cache: Path | Non
     symmetry = [a.tolist() for a in (model.symmetry.discrete, model.symmetry.axes, model.symmetry.offsets)]
     path = cache / f"{key_of(VERSION, model.sha256, symmetry, gripper.fingerprint, seed, repr(config))}.npz"
     try:
-        with np.load(path) as file:
+        with path.open("rb") as handle, np.load(handle) as file:
             return sets.grasp_set(*(file[name] for name in ("T_obj_grasp", "width", "depth", "quality")))
     except (OSError, ValueError, KeyError, BadZipFile):
         found = sample_grasps(model, gripper, seed, config)
-        with atomic(path) as partial, partial.open("wb") as file:  # savez would add .npz to a name
+        with atomic(path) as partial, partial.open("wb") as out:  # savez would add .npz to a name
             columns = {k: v for k, v in vars(found).items() if k != "source"}
-            np.savez_compressed(file, allow_pickle=False, **columns)
+            np.savez_compressed(out, allow_pickle=False, **columns)
         return found
 
 
