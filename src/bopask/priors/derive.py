@@ -17,6 +17,7 @@ from bopask.priors.blocking import rearrangements
 from bopask.priors.contacts import Support, support
 from bopask.priors.grasps import sampler
 from bopask.priors.grasps.gripper import Gripper
+from bopask.priors.grasps.hold import Sampler
 from bopask.priors.grasps.in_scene import InScene, instance_grasps
 from bopask.priors.paths import PathConfig, plan_paths
 from bopask.store.files import key_of, to_json
@@ -89,7 +90,7 @@ def key_for(
     grasps = [[len(dense[i].quality), dense[i].source] if i in dense else None for i in ids]
     config = [
         sampler.VERSION,
-        repr(sampler.Sampler()),
+        repr(Sampler()),
         repr(InScene()),
         repr(gripper),
         repr(PathConfig()),
