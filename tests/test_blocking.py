@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bopask.nouns import InstanceGrasps
-from bopask.priors.blocking import movable, rearrange, rearrangements, transitive
+from bopask.nouns import InstanceGrasps, Rearrangement, Skip
+from bopask.priors.blocking import MOST_STATES, movable, rearrange, rearrangements, transitive
+from bopask.priors.contacts import Support
+from bopask.priors.derive import without_leaning
 
 
 def grasps(state: str, *sets: tuple[int, ...]) -> InstanceGrasps:
@@ -92,6 +95,47 @@ def test_finds_the_smallest_sets_and_an_order_that_works(scene: tuple[list[Insta
             assert carried_out(target, plan.order, rows, rests)
             assert sorted([tuple(sorted(plan.order)), *plan.alternatives]) == truth
             assert len(plan.reasons) == len(plan.order)
+            for spared in plan.order:  # and none of them is there for nothing
+                fewer = [j for j in plan.order if j != spared]
+                assert not any(carried_out(target, order, rows, rests) for order in permutations(fewer))
+
+
+@given(scenes())
+def test_every_reason_is_true(scene: tuple[list[InstanceGrasps], np.ndarray]) -> None:
+    rows, rests = scene
+    above = transitive(rests)
+    for target, plan in rearrangements(rows, rests)[0].items():
+        moved = set(plan.order)
+        for j, reason in zip(plan.order, plan.reasons, strict=True):
+            if above[j, target]:
+                assert reason == "rests_on_target"
+            elif reason == "blocks_grasp":
+                assert any(j in s and set(s) <= moved for s in rows[target].blocker_sets)
+            elif reason == "rests_on_blocker":
+                assert any(above[j, k] for k in moved)
+            else:
+                assert reason == "blocks_blocker"
+                assert any(j in s for k in moved - {j} for s in rows[k].blocker_sets)
+
+
+@given(scenes(), st.integers(0, 99))
+def test_renaming_the_objects_renames_the_sets(scene: tuple[list[InstanceGrasps], np.ndarray], seed: int) -> None:
+    rows, rests = scene
+    new = np.random.default_rng(seed).permutation(len(rows))  # object i is called new[i]
+    old = np.argsort(new)
+
+    def renamed(some: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(new[list(some)].tolist()))
+
+    def choices(plan: Rearrangement) -> set[tuple[int, ...]]:
+        return {tuple(sorted(s)) for s in (plan.order, *plan.alternatives)}
+
+    found, skips = rearrangements(rows, rests)
+    again = [grasps(rows[i].state, *sorted(map(renamed, rows[i].blocker_sets))) for i in old]
+    found_again, skips_again = rearrangements(again, rests[np.ix_(old, old)])
+    expected = {int(new[t]): set(map(renamed, choices(p))) for t, p in found.items()}
+    assert expected == {t: choices(p) for t, p in found_again.items()}
+    assert {(int(new[int(s.key)]), s.reason) for s in skips} == {(int(s.key), s.reason) for s in skips_again}
 
 
 @given(scenes(), st.sets(st.integers(0, 4)))
@@ -140,3 +184,87 @@ def test_transitive_is_closed_and_reflects_nobody() -> None:
     closed = transitive(on(4, (3, 2), (2, 1), (1, 0)))
     assert closed[3, 0] and closed[2, 0] and not closed[0, 3]
     assert (transitive(closed) == closed).all() and not closed.diagonal().any()
+
+
+@pytest.mark.parametrize(
+    ("scene", "pairs", "order", "reasons"),
+    [
+        ([blocked((1, 2)), FREE, FREE], [], (1, 2), ("blocks_grasp", "blocks_grasp")),
+        # what rests on the target and blocks it is named for resting there
+        ([blocked((1,)), FREE], [(1, 0)], (1,), ("rests_on_target",)),
+        # in the way of what rests on the target
+        ([FREE, blocked((2,)), FREE], [(1, 0)], (2, 1), ("blocks_blocker", "rests_on_target")),
+        # one that stands bare is cheaper than one that carries another
+        ([blocked((1,), (2,)), FREE, FREE, FREE], [(3, 1)], (2,), ("blocks_grasp",)),
+        # a single blocker under a tower costs more than two bare ones
+        (
+            [blocked((1,), (2, 3)), FREE, FREE, FREE, FREE, FREE],
+            [(4, 1), (5, 4)],
+            (2, 3),
+            ("blocks_grasp", "blocks_grasp"),
+        ),
+        # bystanders, however many, cost nothing
+        ([blocked((1,)), *[FREE] * 60], [], (1,), ("blocks_grasp",)),
+    ],
+)
+def test_constructed_heaps(scene, pairs, order, reasons) -> None:
+    assert rearrangements(scene, on(len(scene), *pairs))[0][0] == Rearrangement(0, order, reasons)
+
+
+def test_under_what_cannot_be_taken_nothing_can() -> None:
+    found, skips = rearrangements([FREE, NEVER], on(2, (1, 0)))
+    assert found == {}
+    assert skips == [Skip("0", "rearrangement", "no_movable_order"), Skip("1", "rearrangement", "ungraspable")]
+
+
+def test_a_search_too_large_is_given_up_and_said() -> None:
+    n = 24
+    assert 2 ** (n - 1) > MOST_STATES
+    found, skips = rearrangements([blocked(tuple(range(1, n))), *[FREE] * (n - 1)], on(n))
+    assert found == {}
+    assert skips == [Skip("0", "rearrangement", "too_many_sets")]
+
+
+def held(leans: np.ndarray) -> Support:
+    return Support(np.zeros_like(leans), leans)
+
+
+@given(scenes(), st.integers(0, 99))
+def test_a_plan_that_takes_away_what_another_leans_on_is_not_asked(
+    scene: tuple[list[InstanceGrasps], np.ndarray], seed: int
+) -> None:
+    """At its turn each thing moved, and at last the target, has nothing leaning on it that is still there."""
+    rows, rests = scene
+    rng = np.random.default_rng(seed)
+    height = rng.permutation(len(rows))
+    leans = (rng.random(rests.shape) < 0.2) & (height[:, None] > height[None]) & ~rests & ~rests.T
+    plans, _ = rearrangements(rows, rests)
+    kept, skips = without_leaning(plans, held(leans))
+    assert len(kept) + len(skips) == len(plans)
+    for target, plan in plans.items():
+        turns = (*plan.order, target)
+        doubtful = any(leans[i, j] for k, j in enumerate(turns) for i in range(len(rows)) if i not in turns[:k])
+        assert (Skip(str(target), "rearrangement", "leaned_on") in skips) == doubtful
+        assert kept.get(target) == (None if doubtful else plan)
+
+
+@pytest.mark.parametrize(
+    ("leaner", "on_what", "stays"),
+    [(3, 1, False), (3, 2, False), (3, 0, False), (1, 3, True), (0, 3, True), (2, 1, True), (1, 0, True)],
+)
+def test_leaning_on_what_moves(leaner: int, on_what: int, stays: bool) -> None:
+    """2 blocks 1, which blocks 0; 3 stands by. Leaning on what moves later, or not at all, is no doubt."""
+    plans, _ = rearrangements([blocked((1,)), blocked((2,)), FREE, NEVER], on(4))
+    assert plans[0].order == (2, 1)
+    kept, _ = without_leaning({0: plans[0]}, held(on(4, (leaner, on_what))))
+    assert kept == ({0: plans[0]} if stays else {})
+
+
+def test_leaning_on_what_moves_before_it() -> None:
+    """The target leans on what blocks its blocker; one of two blockers leans on the one that moves first."""
+    plans, _ = rearrangements([blocked((1,)), blocked((2,)), FREE], on(3))
+    assert without_leaning({0: plans[0]}, held(on(3, (0, 2))))[0] == {}
+    plans, _ = rearrangements([blocked((1, 2)), FREE, FREE], on(3))
+    assert plans[0].order == (1, 2)
+    assert without_leaning(plans, held(on(3, (2, 1))))[0] == {}
+    assert without_leaning(plans, held(on(3, (1, 2))))[0] == plans
