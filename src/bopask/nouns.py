@@ -200,9 +200,11 @@ class InstanceGrasps:
     width: Float[Array, "k"]
     quality: Float[Array, "k"]
     n_dense: int
-    """Grasps of the dense set, of which n_alone are possible with no neighbour and n_free with all of them."""
+    """Grasps of the dense set."""
     n_alone: int
+    """Of these, and of level ones made for the pose where few are left: possible with no neighbour."""
     n_free: int
+    """Of n_alone: possible with all neighbours in place."""
     blocker_sets: tuple[tuple[int, ...], ...] = ()
     """Inclusion-minimal sets of instances whose removal frees a grasp, smallest first; () unless blocked."""
 

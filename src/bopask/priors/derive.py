@@ -22,7 +22,7 @@ from bopask.priors.grasps.in_scene import InScene, instance_grasps
 from bopask.priors.paths import PathConfig, plan_paths
 from bopask.store.files import key_of, to_json
 
-VERSION = 3
+VERSION = 4
 """Of the priors' meaning: part of every cache key."""
 
 
@@ -57,12 +57,12 @@ def derive(
 
 
 def without_leaning(plans: Mapping[int, Rearrangement], held: Support) -> tuple[dict[int, Rearrangement], list[Skip]]:
-    """Plans that do not touch an object on which another leans: whether that one must move too is doubtful."""
+    """Plans that take nothing away on which another still leans: whether that one must move first is doubtful."""
     kept, skips = {}, []
     for target, plan in plans.items():
-        touched = [target, *plan.order]
-        leaners = set(np.flatnonzero(held.leans_on[:, touched].any(1)).tolist()) - set(touched)
-        if leaners:
+        turns = (*plan.order, target)
+        leaners = [set(np.flatnonzero(held.leans_on[:, j]).tolist()) - set(turns[:k]) for k, j in enumerate(turns)]
+        if any(leaners):
             skips.append(Skip(str(target), "rearrangement", "leaned_on"))
         else:
             kept[target] = plan

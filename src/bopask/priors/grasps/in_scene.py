@@ -7,9 +7,8 @@ the contacts over the last 6 cm of a straight approach, then closing. Opening wi
 so is blocked at any wider opening; free grasps that stay free fully open, as the gripper is drawn, come first in the
 short list.
 
-Blocked is decided on the dense set, never on the best few: in 78 YCB-V layouts the top 5 possible alone all collide
-for 70 of 284 objects, 61 of them falsely. Where the support leaves few of the dense set (a thin or lying object),
-level ones made for the pose are added.
+Blocked is decided on the dense set, never on the best few, which often all collide where other grasps are free. Where
+the support leaves few of the dense set (a thin or lying object), level ones made for the pose are added.
 
 Not checked: that the arm reaches, and that the held object leaves without touching its neighbours (paths do that).
 """
