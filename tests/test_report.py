@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 from view_rows import CORNERS, real_rows, row, write_out
 
+from bopask.bop.folder import open_bop
 from bopask.errors import InputError
+from bopask.geometry.camera import project
 from bopask.view.report import bop_root_of, encode, explain, find_row, row_image, sample_rows, write_report
 from bopask.view.sample import survey
 
@@ -221,3 +223,19 @@ def test_real_answers_on_real_images(ycbv_mini: Path, tmp_path: Path) -> None:
         data = base64.b64decode(image)
         assert len(data) <= 70_000
         assert np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).std() > 20  # a photo, not the empty sheet
+
+
+def test_a_folder_without_images_is_drawn_from_its_poses(tmp_path: Path) -> None:
+    from tiny import write_tiny_bop
+
+    root = write_tiny_bop(tmp_path / "set", images=False, depth=False, masks=False)
+    frame = open_bop(root).read_scene("train", 0).frames[0]
+    row = {"split": "train", "scene_id": 0, "frame_id": 0, "sensor": "", "image": "", "instances": [0, 2]}
+    picture = row_image(row, root)
+    assert picture is not None and picture.shape == (120, 160, 3)
+    pixels = project(frame.camera.K, frame.T_cam_obj[:, :3, 3])
+    at = [picture[round(v), round(u)].astype(int) for u, v in pixels]
+    assert at[0][2] > at[0][0] + 20 and at[2][0] > at[2][2] + 20  # blue for the first, amber for the second
+    assert abs(at[1] - at[1].mean()).max() < 10  # gray for what is not asked about
+    assert row_image({**row, "frame_id": 99}, root) is None
+    assert row_image(row, tmp_path / "nowhere") is None

@@ -24,6 +24,7 @@ from bopask.arrays import Array
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
 from bopask.rng import rng_for
+from bopask.view.render import rendered
 
 _LIGHT = ("task", "subtask", "scene_id", "frame_id", "instances", "answer", "question")
 _KIND = ("task", "subtask", "verdict", "scene_id")
@@ -210,7 +211,8 @@ def _open(path: Path, **options: Any) -> Any:
 
 
 def row_image(row: Mapping[str, Any], bop_root: Path | None) -> UInt8[Array, "h w 3"] | None:
-    """The image of a row: the bytes it carries, or its file under `bop_root`; None where there is neither.
+    """The image of a row: the bytes it carries, its file under `bop_root`, or, where the folder has no images, its
+    objects rendered at their poses; None where there is none of these.
 
     Raises:
         InputError: the file cannot be decoded, or the row's path leaves the folder.
@@ -220,8 +222,10 @@ def row_image(row: Mapping[str, Any], bop_root: Path | None) -> UInt8[Array, "h 
         if image.get("bytes"):
             return np.asarray(Image.open(io.BytesIO(image["bytes"])).convert("RGB"))
         image = image.get("path") or ""
-    if not image or bop_root is None:
+    if bop_root is None:
         return None
+    if not image:
+        return rendered(row, Path(bop_root))
     inner = PurePosixPath(image)
     if inner.is_absolute() or ".." in inner.parts:
         raise InputError(image, "is an image path that leaves the BOP folder", "Generate the data set again")
