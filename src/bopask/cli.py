@@ -56,7 +56,8 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--scenes", type=int, nargs="+", default=(), help="only these scenes")
     verb.add_argument("--tasks", default="", help="comma separated; all six by default")
     verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--names", type=Path, help="JSON with readable object names, instead of those found")
+    verb.add_argument("--names", type=Path, help="JSON with object names, or ycbv, hope, lm, handal (default: found)")
+    verb.add_argument("--trust", action="store_true", help="use names that nobody has reviewed, too")
     verb.add_argument("--dataset", default="", help="name written into the rows (default: the folder's)")
     verb.add_argument("--min-visib", type=float, default=0.3, help="ask about objects visible at least this much (0.3)")
     verb.add_argument("--margin", type=float, default=0.02, help="metres by which a relation must hold (0.02)")
@@ -83,6 +84,7 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
         ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
         up=_up_sources(args, out),
         names=args.names,
+        trust=args.trust,
         dataset=args.dataset,
         keep_going=args.keep_going,
         cache_dir=args.cache,
