@@ -93,7 +93,7 @@ class Asker:
         return self.ask_each([Request(prompt, check, image_png, schema)])[0]
 
     def ask_each(
-        self, requests: Sequence[Request[T]], done: Callable[[int, Answer[T]], None] = lambda index, answer: None
+        self, requests: Sequence[Request[T]], done: Callable[[int, Answer[T]], object] = lambda index, answer: None
     ) -> list[Answer[T]]:
         """The answers in order, several asked at once; `done` is told of each as it comes. Raises as `ask` does."""
         answers: list[Answer[T] | None] = [self._kept(request) for request in requests]
@@ -105,7 +105,7 @@ class Asker:
         return [answer for answer in answers if answer is not None]
 
     async def _ask_missing(
-        self, requests: Sequence[Request[T]], answers: list[Answer[T] | None], done: Callable[[int, Answer[T]], None]
+        self, requests: Sequence[Request[T]], answers: list[Answer[T] | None], done: Callable[[int, Answer[T]], object]
     ) -> None:
         turn = asyncio.Semaphore(self.connections)
         async with self._open() as model:
