@@ -182,7 +182,5 @@ def test_a_review_makes_another_data_set(unnamed: Path, made: Path, tmp_path: Pa
         "depth",
         "--out",
         str(out),
-        "--dataset",
-        "sample",
     ]
     assert main(command) == 2
