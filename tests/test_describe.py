@@ -37,6 +37,10 @@ GOOD: dict[str, Any] = {
 }
 
 
+SIDE = 24
+"""Pixels of a view: what the server is shown is not looked at here."""
+
+
 async def at_once(seconds: float) -> None:
     """In place of waiting."""
 
@@ -61,7 +65,7 @@ def two_models(sample: Path, tmp_path: Path) -> Path:
 
 def run(models: Path, url: str, **settings: Any):
     out = models / "names.json"
-    return describe(Request(models, out, (asker(url, models.parent / "cache", **settings),))), json.loads(
+    return describe(Request(models, out, (asker(url, models.parent / "cache", **settings),), side=SIDE)), json.loads(
         out.read_text()
     )
 
@@ -251,8 +255,8 @@ def test_two_models_are_asked_and_where_they_differ_is_flagged(two_models: Path,
 
     with chat(answer) as server:
         askers = (asker(server.url, tmp_path), Asker("other", server.url, cache=tmp_path, sleep=at_once))
-        outcome = describe(Request(two_models, tmp_path / "n.json", askers, limit=1))
-        assert describe(Request(two_models, tmp_path / "n.json", askers, limit=1)).asked == 0
+        outcome = describe(Request(two_models, tmp_path / "n.json", askers, limit=1, side=SIDE))
+        assert describe(Request(two_models, tmp_path / "n.json", askers, limit=1, side=SIDE)).asked == 0
         with pytest.raises(InputError, match="same model"):
             describe(Request(two_models, tmp_path / "n.json", askers[:1] * 2))
     assert outcome.disagree == {1: ("colors", "material", "name")}

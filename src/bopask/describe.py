@@ -72,6 +72,8 @@ class Request:
     """One model, or two whose disagreements are flagged."""
     limit: int | None = None
     """Describe at most so many objects."""
+    side: int = 256
+    """Pixels of one view."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def describe(request: Request, progress: Callable[[], object] = lambda: None) ->
     before = _read(request.out)
     reviewed = {int(o): entry for o, entry in before.items() if entry.get("status") in SURE}
     todo = [obj_id for obj_id in models.obj_ids if obj_id not in reviewed][: request.limit]
-    sheets = [sheet(read_skin(models[obj_id])) for obj_id in todo]
+    sheets = [sheet(read_skin(models[obj_id]), request.side) for obj_id in todo]
     asking = [Asking(PROMPT, checked, png, SCHEMA) for png in sheets]
     answers = [asker.ask_each(asking, lambda index, answer: progress()) for asker in request.askers]
     told = {obj_id: [by[k] for by in answers] for k, obj_id in enumerate(todo)}
