@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     _show(verbs)
     _doctor(verbs)
     _download(verbs)
+    _describe(verbs)
     return top
 
 
@@ -56,7 +57,8 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--scenes", type=int, nargs="+", default=(), help="only these scenes")
     verb.add_argument("--tasks", default="", help="comma separated; all six by default")
     verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--names", type=Path, help="JSON with readable object names, instead of those found")
+    verb.add_argument("--names", type=Path, help="JSON with object names, or ycbv, hope, lm, handal (default: found)")
+    verb.add_argument("--trust", action="store_true", help="use names that nobody has reviewed, too")
     verb.add_argument("--dataset", default="", help="name written into the rows (default: the folder's)")
     verb.add_argument("--min-visib", type=float, default=0.3, help="ask about objects visible at least this much (0.3)")
     verb.add_argument("--margin", type=float, default=0.02, help="metres by which a relation must hold (0.02)")
@@ -83,6 +85,7 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
         ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
         up=_up_sources(args, out),
         names=args.names,
+        trust=args.trust,
         dataset=args.dataset,
         keep_going=args.keep_going,
         cache_dir=args.cache,
@@ -254,6 +257,39 @@ def doctor(args: argparse.Namespace) -> int:
     diagnosis = examine(args.folder)
     print(diagnosis.text())
     return 0 if "" in diagnosis.tasks.values() else 2
+
+
+def _describe(verbs: Verbs) -> None:
+    verb = verbs.add_parser("describe", help="have a VLM say what each model is: a names file to be reviewed")
+    verb.add_argument("models", type=Path, help="models folder, as DATASET/models")
+    verb.add_argument("--out", type=Path, required=True, help="names file; reviewed entries in it are kept")
+    verb.add_argument("--vlm", required=True, help="PROVIDER/MODEL as inspect_ai writes it, as openai/gpt-4o")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server; --vlm is then its own name")
+    verb.add_argument("--vlm2", default="", help="a second model: where it disagrees is flagged")
+    verb.add_argument("--vlm2-url", default="", help="as --vlm-url, for the second model")
+    verb.add_argument("--workers", type=int, default=4, help="requests at once (4)")
+    verb.add_argument("--limit", type=int, help="describe at most so many objects")
+    verb.add_argument("--cache", type=Path, help="folder of replies (default: OUT.cache)")
+    verb.set_defaults(verb=describe)
+
+
+def describe(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from bopask.describe import Request
+    from bopask.describe import describe as run
+    from bopask.models.ask import Asker
+
+    for name in ("workers", "limit"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise InputError(f"--{name}", f"is {getattr(args, name)}", "Give 1 or more")
+    cache = (args.cache or args.out.with_name(args.out.name + ".cache")) / "replies"
+    given = [(args.vlm, args.vlm_url), (args.vlm2, args.vlm2_url)]
+    askers = tuple(Asker(model, url, cache=cache, connections=args.workers) for model, url in given if model)
+    with tqdm(desc="replies", unit="") as bar:
+        outcome = run(Request(args.models, args.out, askers, args.limit), bar.update)
+    print(outcome.text())
+    print(f"Look at each model, then set its status in {args.out} to 'verified'; until then nothing of it is used.")
 
 
 def _download(verbs: Verbs) -> None:

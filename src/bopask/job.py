@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from bopask.ask.block import AskConfig
+from bopask.ask.names import SHIPPED, is_shipped
 from bopask.ask.tasks import TASKS
 from bopask.bop.folder import BopFolder
 from bopask.errors import InputError
 from bopask.nouns import Skip
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.store.cache import Cache
+from bopask.store.files import sha256_of
 from bopask.world.depth import DepthPlane
 from bopask.world.resting import RestingFaces
 from bopask.world.up import UpSource
@@ -35,6 +37,9 @@ class Job:
     ask: AskConfig = field(default_factory=AskConfig)
     up: tuple[UpSource, ...] = (DepthPlane(), RestingFaces())
     names: Path | None = None
+    """A names file, or the name of a set that ships with bopask."""
+    trust: bool = False
+    """Use names that nobody has reviewed."""
     dataset: str = ""
     licence: str = "see the dataset's own licence"
     embed_images: bool = False
@@ -54,13 +59,21 @@ class Job:
             "seed": self.seed,
             "ask": asdict(self.ask),
             "up": [repr(source) for source in self.up],
-            "names": self.names.name if self.names else "",
+            "names": self._names,
+            "names_sha256": sha256_of(self.names) if self.names and self.names.is_file() else "",
+            "trust": self.trust,
             "embed_images": self.embed_images,
             "keep_going": self.keep_going,
             "grasps": repr(FromFile(self.grasps)) if self.grasps else "",
             "scenes": list(self.scenes),
             "block": BLOCK,
         }
+
+    @property
+    def _names(self) -> str:
+        if self.names is None:
+            return ""
+        return f"{SHIPPED}{self.names.name}" if is_shipped(self.names) else self.names.name
 
     @property
     def cache(self) -> Cache:

@@ -28,7 +28,7 @@ from bopask import __version__
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.names import Names, load_names
+from bopask.ask.names import Names, find_names
 from bopask.ask.referring import refer
 from bopask.ask.rows import SCHEMA, Origin, to_table
 from bopask.ask.tasks import TASKS
@@ -132,7 +132,7 @@ class Station:
         models, frames = self.folder.models(), self.read(scene_id)
         with self.timed("arrange"):
             arrangements = arrange(frames, models)
-        names = load_names(models, self.folder.models().folder, self.job.names)
+        names = self.names()
         for arrangement in arrangements:
             layout, priors = self.derive(arrangement)
             self.note(layout, priors)
@@ -140,6 +140,10 @@ class Station:
             view, n = self.look(layout), len(layout.arrangement.frames)
             for start in range(0, n, BLOCK):
                 yield self.ask(layout, priors, view, names, np.arange(start, min(start + BLOCK, n)))
+
+    def names(self) -> Names:
+        """What the objects may be called."""
+        return find_names(self.folder.models(), self.job.names, self.job.trust, self.job.cache)
 
     def read(self, scene_id: int) -> list[Frame]:
         """The scene's frames; with `keep_going`, those that can be used."""
@@ -247,7 +251,7 @@ class Station:
             yield one
 
     def count_unnamed(self, layout: Layout, names: Names, phrase: Array, view: View) -> None:
-        """Visible objects that no phrase names: without a reviewed name, or not told apart from their like."""
+        """Visible objects that no phrase names: without a name that may be used, or not told apart from their like."""
         visible = (phrase < 0) & (view.visib_fract >= self.job.ask.min_visib)
         known = np.array([bool(names.of(o)) for o in layout.obj_ids])
         self.tally.skips["name/no_reviewed_name"] += int(visible[:, ~known].sum())
@@ -314,6 +318,7 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
         "versions": {name: version(name) for name in ("numpy", "pyarrow", "embreex", "python-fcl", "ompl", "trimesh")},
         "counts": total.counts(),
         "skips": total.skips_by_stage(),
+        "names": Station(job, folder, Tally()).names().lexicon(folder.models().obj_ids),
         "layouts": total.layouts,
         "inputs": inputs,
     }

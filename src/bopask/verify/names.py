@@ -1,7 +1,8 @@
 """Names: each phrase of a question means exactly the stated instance of this picture, read as a person would.
 
 A phrase is a name, or a name with a place: 'leftmost …', 'second … from the left', 'topmost …'. Names come from the
-same JSON files that generation reads; who is meant is worked out from silhouettes cast by rays.
+same JSON files that generation reads; words from mesh and texture from the manifest, and only for objects that these
+files leave without one. Who is meant is worked out from silhouettes cast by rays.
 """
 
 from __future__ import annotations
@@ -135,26 +136,50 @@ def occurrences(question: str, phrases: list[str]) -> list[tuple[str, int]]:
     return [(match[1], match.start(1)) for match in re.finditer(rf"\b[Tt]he ({any_of})(?!\w)", question)]
 
 
-def read_lexicon(bop: BopTruth, names: Path | None) -> Lexicon:
-    """Names as docs/formats.md finds them: `names`; names.json of the models; a reviewed set whose sizes fit.
+def read_lexicon(bop: BopTruth, names: Path | None, manifest: Mapping[str, Any] | None = None) -> Lexicon:
+    """Names as docs/formats.md finds them, and those that the manifest says came from mesh and texture.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or a name means two objects.
     """
+    config, told = (manifest or {}).get("config", {}), (manifest or {}).get("names", {}).get("objects", {})
+    found = by_name(name_table(bop, names, str(config.get("names", ""))), bool(config.get("trust")))
+    named = set(found.values())
+    looks = {o: {"name": one["phrases"][0]} for o, one in told.items() if one["status"] == "looks"}
+    seen = by_name({o: one for o, one in looks.items() if int(o) not in named}, False)
+    if both := {name.casefold() for name in found} & {name.casefold() for name in seen}:
+        raise InputError("manifest.json", f"{min(both)!r} names two objects", "Generate the data set again")
+    return Lexicon({**found, **seen})
+
+
+def name_table(bop: BopTruth, names: Path | None, stated: str) -> Mapping[str, Any]:
+    """The table of names: `names`; the shipped set that is stated; names.json; a shipped set whose sizes fit."""
+    shipped = {
+        file.name.removesuffix(".json"): json.loads(file.read_text("utf-8"))["objects"]
+        for file in sorted((resources.files("bopask") / "data" / "names").iterdir(), key=lambda f: f.name)
+        if file.name.endswith(".json")
+    }
     own = bop.models / "names.json"
+    if stated.startswith("bopask:"):
+        return dict(shipped[stated.removeprefix("bopask:")])
     if names is not None or own.exists():
-        return Lexicon(by_name(read_json(names or own)))
-    for file in sorted((resources.files("bopask") / "data" / "names").iterdir(), key=lambda f: f.name):
-        table = json.loads(file.read_text("utf-8"))["objects"] if file.name.endswith(".json") else {}
-        if table and all(fits(table.get(obj_id), bop, int(obj_id)) for obj_id in bop.models_info):
-            return Lexicon(by_name(table))
-    return Lexicon({})
+        return read_json(names or own)
+    there = [int(match[1]) for file in bop.models.iterdir() if (match := re.fullmatch(r"obj_(\d+)\.ply", file.name))]
+    for table in shipped.values():
+        known = [obj_id for obj_id in there if "size_mm" in table.get(str(obj_id), {})]
+        enough = len(known) >= 0.75 * len(there) and {str(obj_id) for obj_id in there} <= set(table)
+        if enough and all(fits(table[str(obj_id)], bop, obj_id) for obj_id in known):
+            return dict(table)
+    return {}
 
 
-def by_name(table: Mapping[str, Any]) -> dict[str, int]:
+def by_name(table: Mapping[str, Any], trust: bool) -> dict[str, int]:
+    """Which object each name means; of unreviewed entries only with `trust`."""
     found: dict[str, int] = {}
     for obj_id, entry in table.get("objects", table).items():
         named = {"name": entry} if isinstance(entry, str) else entry
+        if not named["name"] or (named.get("status") == "unverified" and not trust):
+            continue
         for name in dict.fromkeys((named["name"], *named.get("synonyms", ()))):
             if name.casefold() in {other.casefold() for other, o in found.items() if o != int(obj_id)}:
                 raise InputError("names", f"{name!r} names two objects", "Tell them apart")
@@ -162,9 +187,8 @@ def by_name(table: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def fits(entry: Mapping[str, Any] | None, bop: BopTruth, obj_id: int) -> bool:
-    """Whether a mesh has the size (mm) that was reviewed, to 3 % or 3 mm."""
-    if entry is None:
-        return False
-    size, reviewed = np.ptp(bop.solid(obj_id).vertices, axis=0) * 1000, np.array(entry["size_mm"], float)
+def fits(entry: Mapping[str, Any], bop: BopTruth, obj_id: int) -> bool:
+    """Whether a mesh has the size (mm) that is known, whatever the order of its axes, to 3 % or 3 mm."""
+    size = np.sort(np.ptp(bop.solid(obj_id).vertices, axis=0) * 1000)
+    reviewed = np.sort(np.array(entry["size_mm"], float))
     return bool((np.abs(size - reviewed) <= np.maximum(0.03 * reviewed, 3)).all())

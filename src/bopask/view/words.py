@@ -51,7 +51,7 @@ REASONS = {
     "image_size_unknown": "Neither an image nor a camera file tells how large the frame is.",
     "bad_model": "The model of one of the frame’s objects is missing or cannot be used.",
     # naming
-    "no_reviewed_name": "The object has no reviewed name, so no question can speak of it.",
+    "no_reviewed_name": "The object has no reviewed name, and its looks do not tell it apart.",
     "ambiguous": "No words name this object alone in the image.",
     # where up is
     "no_world": "No source was sure where up is; what needs the support was not asked.",
