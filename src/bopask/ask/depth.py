@@ -20,7 +20,7 @@ TEMPLATES = (
     "Is it true that the {a} lies {rel} the camera than the {b}?",
     "Is the {a} positioned {rel} the camera than the {b} is?",
     "Can you confirm that the {a} is {rel} the camera than the {b}?",
-    "Does the {a} lie {rel} the camera than the {b}?",
+    "Has the {a} its place {rel} the camera than the {b}?",
     "Is it the {a} that is {rel} the camera, rather than the {b}?",
     "Compared with the {b}, is the {a} {rel} the camera?",
     "Between the {a} and the {b}, is the {a} the one {rel} the camera?",
@@ -47,7 +47,8 @@ FARTHER = phrase_relation(TEMPLATES, rel="farther from")
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     closer, skipped = closer_than(block)
     closer, hints = without_hints(block, closer, "near", "far")
-    yield from (ask_relation(block, "closer", CLOSER, closer, "camera"), skipped, *hints)
+    yield from (skipped, *hints)
+    yield ask_relation(block, "closer", CLOSER, closer, "camera")
     yield ask_relation(block, "farther", FARTHER, closer.turned, "camera")
 
 

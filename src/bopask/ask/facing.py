@@ -30,7 +30,7 @@ TEMPLATES = (
     "A robot at the {{a}} faces the {{b}}. Is the {{c}} on the robot's {side}?",
     "Forget the camera for a moment. Seen from the {{a}} while facing the {{b}}, is the {{c}} to the {side}?",
     "You are standing at the {{a}} with the {{b}} straight ahead. Is the {{c}} to your {side}?",
-    "When one stands at the {{a}} and faces the {{b}}, does the {{c}} lie on the {side}?",
+    "When one stands at the {{a}} and faces the {{b}}, is the {{c}} found on the {side}?",
     "Put yourself at the {{a}} and look towards the {{b}}. Do you have the {{c}} on your {side}?",
     "An ant sits at the {{a}} and looks at the {{b}}. Does it see the {{c}} on its {side}?",
     "A small robot is parked at the {{a}} and points towards the {{b}}. Does it have the {{c}} on its {side}?",

@@ -33,7 +33,7 @@ TEMPLATES = (
     "Can the {a} be found {rel} the {b}{view}?",
     "Consider the {a} and the {b}. Is the {a} {rel} the {b}{view}?",
     "Check the arrangement: is the {a} {rel} the {b}{view}?",
-    "Does the {a} lie {rel} the {b}{view}?",
+    "Has the {a} its place {rel} the {b}{view}?",
     "Take the {b} as the reference. Is the {a} {rel} it{view}?",
     "Find the {b}, then the {a}. Is the {a} {rel} the {b}{view}?",
     "If someone looks for the {a}, will they find it {rel} the {b}{view}?",
@@ -66,7 +66,7 @@ LENGTHWAYS = (
 UPRIGHT = (
     "With up pointing away from the surface that everything rests on, is the {a} {rel} the {b}?",
     "Up is away from the supporting surface. Is the {a} {rel} the {b}?",
-    "In the world, where up is away from the supporting surface, does the {a} lie {rel} the {b}?",
+    "In the world, where up is away from the supporting surface, is the {a} located {rel} the {b}?",
     "Measured upwards from the supporting surface, is the {a} {rel} the {b}?",
     "A robot takes the supporting surface as the ground. Is the {a} {rel} the {b} for it?",
     "A robot whose up is away from the supporting surface notes that the {a} is {rel} the {b}. Is that right?",
@@ -94,16 +94,19 @@ OVER = 0.01
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     left, skipped = left_of(block)
     left, hints = without_hints(block, left, "left", "right")
-    yield from (ask_relation(block, "left", WORDS["left"], left, "camera"), skipped, *hints)
+    yield from (skipped, *hints)
+    yield ask_relation(block, "left", WORDS["left"], left, "camera")
     yield ask_relation(block, "right", WORDS["right"], left.turned, "camera")
     if block.layout.world is None:
         return
     front, skipped = in_front_of(block)
     front, hints = without_hints(block, front, "near", "far", "top", "bottom")
-    yield from (ask_relation(block, "front", WORDS["front"], front, "camera"), skipped, *hints)
+    yield from (skipped, *hints)
+    yield ask_relation(block, "front", WORDS["front"], front, "camera")
     yield ask_relation(block, "behind", WORDS["behind"], front.turned, "camera")
     above, hints = without_hints(block, above_of(block), "top", "bottom")
-    yield from (ask_relation(block, "above", WORDS["above"], above, "world"), *hints)
+    yield from hints
+    yield ask_relation(block, "above", WORDS["above"], above, "world")
     yield ask_relation(block, "below", WORDS["below"], above.turned, "world")
     yield from facing.ask(block)
 

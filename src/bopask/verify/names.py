@@ -156,6 +156,8 @@ def stands(kind: str, a: int, b: int, scene: Scene) -> bool:
         return False
     if kind == "on":
         return stands_on(a, b, scene)
+    if stands_on(a, b, scene) or stands_on(b, a, scene):
+        return False
     away = scene.away()
     aside = np.cross(away, scene.T_world_cam[:3, :3].T @ UP)
     between = middle(b, scene) - middle(a, scene)

@@ -25,10 +25,13 @@ from bopask.nouns import Description
 
 LARGER = 1.25
 """An object is called larger than its like when it is longer by this factor."""
-LANDMARK = {"on": 0.7, "front": 1.2, "behind": 1.2, "left": 1.4, "right": 1.4}
-"""What a landmark costs in words: about what an end does; less than 'third … from the left'. An end costs 0 to 1.4."""
-TASTE = {"left": 0.0, "right": 0.0, "top": 0.2, "bottom": 0.2, "near": 0.4, "far": 0.4, "large": 0.1, "small": 0.1}
-"""Added to the drawn preference (0..1) for a side: depth is harder to see than left and right."""
+TASTE = {
+    "left": 0.0, "right": 0.0, "top": 0.2, "bottom": 0.2, "near": 0.4, "far": 0.4, "large": 0.1, "small": 0.1,
+    "on": 0.2, "front": 0.5, "behind": 0.5, "left of": 0.7, "right of": 0.7,
+}  # fmt: skip
+"""What an end or a landmark costs in words and thought; to it is added 0 to 1, drawn a frame, and 1 for each further
+rank: the cheapest way is taken. Depth is harder to see than left and right."""
+OTHER_SIDE = {"left": "right", "top": "bottom", "near": "far", "large": "small"}
 Claims: TypeAlias = Bool[Array, "F N"]
 
 
@@ -61,8 +64,10 @@ def refer(
         for obj_id, (nouns, draw) in called.items():
             for k, noun in enumerate(nouns):
                 tell(writer, obj_id, noun, np.flatnonzero(draw == k), taste)
-            if len(nouns) > 1:  # what the drawn noun cannot tell apart, the object's own name may
-                tell(writer, obj_id, nouns[0], np.arange(len(seen.visib)), taste)
+    for tell in (by_name, by_place) if terms.all_described else ():  # what no category tells, its own name may
+        for obj_id, (nouns, _) in called.items():
+            for noun in nouns[:1]:
+                tell(writer, obj_id, noun, np.arange(len(seen.visib)), taste)
     return Referred(tuple(writer.forms), writer.confirmed(), terms.alike)
 
 
@@ -124,19 +129,21 @@ def by_place(writer: _Writer, obj_id: int, noun: Noun, frames: Int[Array, "f"], 
         best.offer(option, which, rank - 1 + taste[side][frames])
     marks = landmarks(writer, frames, sure | may)
     for option, which, _ in relations(seen, sure, may, marks):
-        best.offer(option, which, np.full(len(frames), LANDMARK[kind_of(option)]))
+        best.offer(option, which, taste[kind_of(option)][frames])
     if best.lacking:
         for option, _, (held, doubtful) in relations(seen, sure, may, marks):
             for end, which in ordinals(before, held, doubtful, 3):
                 side, rank = end.ordinal or ("", 0)
                 both = end._replace(relation=option.relation)
-                best.offer(both, which, 2 + LANDMARK[kind_of(option)] + 2 * rank + taste[side][frames])
+                best.offer(both, which, 2 * rank + taste[kind_of(option)][frames] + taste[side][frames])
     for option, f, n in best.chosen():
         name_landmark(writer, Form(*noun, ordinal=option.ordinal), option, frames[f], n)
 
 
 def kind_of(option: Option) -> str:
-    return option.relation[0] if option.relation else ""
+    """The key in TASTE of an option's relation."""
+    kind = option.relation[0] if option.relation else ""
+    return f"{kind} of" if kind in ("left", "right") else kind
 
 
 def name_landmark(
@@ -155,15 +162,16 @@ def name_landmark(
 
 def befores(seen: Seen) -> Mapping[str, Bool[Array, "F N N"]]:
     """[f, a, b]: a surely comes before b, counted from each side: by the whole silhouette and by its visible part."""
-    found = {}
-    for axis, first, last in ((0, "left", "right"), (1, "top", "bottom")):
-        a, b = (np.expand_dims(np.stack([seen.middle, seen.visible])[..., axis], at) for at in (-1, -2))
-        found[first] = (a + seen.margin_px <= b).all(0)
-        found[last] = found[first].swapaxes(1, 2)
+    found: dict[str, Array] = {}
+    for axis, first in ((0, "left"), (1, "top")):
+        places = (seen.middle[..., axis], seen.visible[..., axis])
+        found[first] = np.logical_and(*(at[:, :, None] + seen.margin_px <= at[:, None] for at in places))
     middle, near, far = (seen.distance[..., k] for k in range(3))
-    clear = (middle[:, :, None] + seen.margin <= near[:, None]) & (far[:, :, None] + seen.margin <= middle[:, None])
-    larger = np.broadcast_to(seen.length[:, None] >= LARGER * seen.length, clear.shape)
-    return found | {"near": clear, "far": clear.swapaxes(1, 2), "large": larger, "small": larger.swapaxes(1, 2)}
+    found["near"] = (middle[:, :, None] + seen.margin <= near[:, None]) & (
+        far[:, :, None] + seen.margin <= middle[:, None]
+    )
+    found["large"] = np.broadcast_to(seen.length[:, None] >= LARGER * seen.length, found["near"].shape)
+    return found | {OTHER_SIDE[side]: before.swapaxes(1, 2) for side, before in found.items()}
 
 
 def ordinals(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -46,13 +46,13 @@ class Seen:
 
     def at(self, frames: Int[Array, "f"]) -> Seen:
         """The same of some frames."""
-        return Seen(
-            self.obj_ids,
-            *(part[frames] for part in (self.visib, self.middle, self.visible, self.distance)),
-            self.length,
-            {kind: (holds[frames], denied[frames]) for kind, (holds, denied) in self.relations.items()},
-            self.margin_px,
-            self.margin,
+        return replace(
+            self,
+            visib=self.visib[frames],
+            middle=self.middle[frames],
+            visible=self.visible[frames],
+            distance=self.distance[frames],
+            relations={kind: (holds[frames], denied[frames]) for kind, (holds, denied) in self.relations.items()},
         )
 
 
@@ -73,13 +73,14 @@ def seen_in(block: Block, alone: bool) -> Seen:
 def relations(block: Block, visible: Float[Array, "F N 2"]) -> Mapping[str, Known]:
     """Every relation to a landmark that can be told of the block; what needs up only where it is known."""
     left = left_known(block, visible)
-    found = {"left": left, "right": turned(left)}
     if block.layout.world is None:
-        return found
-    front, stands = front_known(block), np.broadcast_to(block.priors.stands_on, left[0].shape)
-    above = above_of(block).holds
-    on = above & stands, ~above & ~stands & ~block.priors.leans_on
-    return found | {"front": front, "behind": turned(front), "on": on}
+        return {"left": left, "right": turned(left)}
+    above, stands = above_of(block).holds, np.broadcast_to(block.priors.stands_on, left[0].shape)
+    stacked = above | above.swapaxes(1, 2)
+    front = front_known(block)
+    found = {"left": left, "right": turned(left), "front": front, "behind": turned(front)}
+    beside = {kind: (holds & ~stacked, denied | stacked) for kind, (holds, denied) in found.items()}
+    return beside | {"on": (above & stands, ~above & ~stands & ~block.priors.leans_on)}
 
 
 def turned(known: Known) -> Known:
