@@ -65,7 +65,7 @@ ALL = tuple(
         "Which sequence of objects should be removed to free the {a}?",
         "What stands between a gripper and the {a} and must be removed?",
         "Which objects have to leave, one after another, until the {a} can be gripped?",
-        "What needs to be cleared, from the first object to the last, so that the {a} becomes graspable?",
+        "What needs to be cleared, and in what order, so that the {a} becomes graspable?",
         "Point to every object that has to go before the {a} can be grasped.",
         "List all the obstacles to remove before grasping the {a}.",
         "Show everything that must be moved so that a gripper can take the {a}.",

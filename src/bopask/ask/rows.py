@@ -79,7 +79,7 @@ def to_table(
     frame = frame[order]
     columns = {name: _gather([p.columns[name] for p in parts], order) for name in parts[0].columns}
     columns |= _frame_columns(block, origin, images, frame)
-    columns["id"] = _ids(columns)
+    columns["id"] = content_ids(columns)
     return pa.table([columns[f.name] for f in SCHEMA], schema=SCHEMA)
 
 
@@ -188,8 +188,8 @@ def _frame_columns(block: Block, origin: Origin, images: Sequence[str], frame: A
     return {name: column.take(pa.array(frame)) for name, column in columns.items()}
 
 
-def _ids(columns: Mapping[str, pa.Array]) -> pa.Array:
-    """Content hash of each row: what is asked of which picture, and the answer (BLAKE2b, 96 bits, hex)."""
+def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
+    """Content hashes of rows: what is asked of which picture, and the answer (BLAKE2b, 96 bits, hex)."""
     of = ("dataset", "split", "scene_id", "frame_id", "sensor", "task", "subtask", "question", "answer")
     texts = [columns[n] if pa.types.is_string(columns[n].type) else columns[n].cast(pa.string()) for n in of]
     content = pa.compute.binary_join_element_wise(*texts, "\x1f")
