@@ -18,14 +18,14 @@ COMMON = (
     "child", "dog", "cat", "car",
 )  # fmt: skip
 INNOCENT = frozenset({"box", "hand", "can"})
-"""Heads of names that speak of cuboids and grippers as well, or of what one can do."""
+"""Names that, as they stand, speak of cuboids and grippers as well, or of what one can do."""
 
 
 def known_nouns(of_data: Iterable[str]) -> tuple[str, ...]:
     """Every name, the last word of each, and common things; lower case."""
     names = {words_of(name) for name in (*of_data, *shipped())}
-    heads = {name.split()[-1] for name in names if name} - INNOCENT
-    return tuple(sorted((names | heads | {"a can", "the can", *COMMON}) - {"", "can"}))
+    heads = {name.split()[-1] for name in names if name}
+    return tuple(sorted((names | heads | {"a can", "the can", *COMMON}) - INNOCENT - {""}))
 
 
 def shipped() -> list[str]:

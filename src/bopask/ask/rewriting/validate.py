@@ -129,5 +129,5 @@ def new_nouns(said: str, body: str, nouns: Iterable[str]) -> list[str]:
 
 
 def words_of(text: str) -> str:
-    """Lower-case words, slots left out, single spaces."""
-    return " ".join(re.findall(r"[a-z0-9]+", re.sub(r"\{[abc]\}", " | ", text.lower())))
+    """Lower-case words with single spaces; a slot is a bar."""
+    return " ".join(re.findall(r"[a-z0-9]+|\|", re.sub(r"\{[abc]\}", " | ", text.lower())))
