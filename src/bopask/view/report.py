@@ -267,8 +267,8 @@ def _rewriting(told: Mapping[str, Any] | None) -> str:
     turned_down = ", ".join(f"{text(reason)} {n:,}" for reason, n in sorted(told["rejected"].items())) or "none"
     return (
         f"<p>Rewritten by <code>{text(told['model'])}</code>: {told['rows']['rewritten']:,} questions, "
-        f"{told['rows']['kept']:,} kept as they were. {told['accepted']:,} paraphrases of {told['wordings']:,} wordings "
-        f"passed; turned down: {turned_down}.</p>"
+        f"{told['rows']['kept']:,} kept as they were. {told['accepted']:,} paraphrases of {told['wordings']:,} "
+        f"wordings passed; turned down: {turned_down}.</p>"
     )
 
 
