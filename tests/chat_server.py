@@ -1,50 +1,59 @@
-"""An OpenAI-style chat server in this process: answers as it is told, counts what it is asked, and never sleeps."""
+"""A model on the loopback: an OpenAI-style chat server that answers as a test tells it, and counts what it is asked."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-HANG = object()
-"""A reply that never comes: the client has to give up."""
+
+class Said(NamedTuple):
+    """A reply: its text (put into a completion) or, raw, the whole body."""
+
+    text: str = ""
+    status: int = 200
+    raw: bytes | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
+    wait: bool = False
+    """Never answers, until the test is over: the client has to give up."""
 
 
 @dataclass
-class Chat:
-    """`answer(n, body)` gives the n-th request's reply: a text, an HTTP status, raw bytes, or HANG."""
-
-    answer: Callable[[int, dict[str, Any]], Any]
-    url: str = ""
+class Served:
+    url: str
     bodies: list[dict[str, Any]] = field(default_factory=list)
-    released: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    """The requests, in order."""
+
+    @property
+    def prompts(self) -> list[str]:
+        """The first message of each request."""
+        return [first_text(body["messages"]) for body in self.bodies]
 
 
 @contextmanager
-def chat(answer: Callable[[int, dict[str, Any]], Any]) -> Iterator[Chat]:
-    talk = Chat(answer)
+def serving(reply: Callable[[dict[str, Any], int], Said]) -> Iterator[Served]:
+    """Serves `reply(request, number of earlier requests)` until the block ends."""
+    served = Served("")
+    over, lock = threading.Event(), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with talk.lock:
-                talk.bodies.append(body)
-                reply = talk.answer(len(talk.bodies) - 1, body)
-            if reply is HANG:
-                talk.released.wait()
+            with lock:
+                served.bodies.append(body)
+                said = reply(body, len(served.bodies) - 1)
+            if said.wait:
+                over.wait()
                 return
-            status, content = 200, reply
-            if isinstance(reply, int):
-                status, content = reply, b'{"error": {"message": "no"}}'
-            elif isinstance(reply, str):
-                content = json.dumps(completion(reply)).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            content = said.raw if said.raw is not None else json.dumps(completion(said.text)).encode()
+            self.send_response(said.status)
+            for name, value in {"Content-Type": "application/json", **said.headers}.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -54,16 +63,23 @@ def chat(answer: Callable[[int, dict[str, Any]], Any]) -> Iterator[Chat]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    talk.url = f"http://127.0.0.1:{server.server_port}/v1"
+    served.url = f"http://127.0.0.1:{server.server_port}/v1"
     try:
-        yield talk
+        yield served
     finally:
-        talk.released.set()
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
+def first_text(messages: list[dict[str, Any]]) -> str:
+    content = messages[0]["content"]
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
 def completion(text: str) -> dict[str, Any]:
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}

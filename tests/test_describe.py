@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import HANG, chat
+from chat_server import Said, Served, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,17 +72,34 @@ def run(models: Path, url: str, **settings: Any):
     )
 
 
+def chat(answer: Callable[[int, dict[str, Any]], Any]) -> AbstractContextManager[Served]:
+    """A server that answers the n-th request with a text, an HTTP status, raw bytes, or as `Said`."""
+
+    def reply(body: dict[str, Any], n: int) -> Said:
+        match answer(n, body):
+            case int(status):
+                return Said(status=status, raw=b'{"error": {"message": "no"}}')
+            case bytes(raw):
+                return Said(raw=raw)
+            case Said() as said:
+                return said
+            case text:
+                return Said(text)
+
+    return serving(reply)
+
+
 # The asker: whatever the way does, every reply is kept and checked.
 
 
 @pytest.mark.parametrize(
     "trouble",
-    [429, 500, 503, HANG, b"<html>busy</html>", b"{", b'{"choices": []}'],
+    [429, 500, 503, Said(wait=True), b"<html>busy</html>", b"{", b'{"choices": []}'],
     ids=["429", "500", "503", "slow", "html", "cut", "empty"],
 )
 def test_what_the_way_spoils_is_asked_again(trouble: Any) -> None:
     with chat(lambda n, body: trouble if n < 2 else "yes") as server:
-        answer = asker(server.url, timeout_s=0.5 if trouble is HANG else 20).ask("Is it?")
+        answer = asker(server.url, timeout_s=0.5 if isinstance(trouble, Said) else 20).ask("Is it?")
     assert (answer.value, answer.asked, len(server.bodies)) == ("yes", 1, 3)
 
 

@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _plan(verbs)
     _grasps(verbs)
     _verify(verbs)
+    _rewrite(verbs)
     _show(verbs)
     _doctor(verbs)
     _download(verbs)
@@ -224,6 +225,46 @@ def verify(args: argparse.Namespace) -> int:
     print(table(verdict))
     print(f"Look at the answers: {args.out / 'report.html'}")
     return 0 if verdict.agrees else 1
+
+
+def _rewrite(verbs: Verbs) -> None:
+    verb = verbs.add_parser("rewrite", help="a question set in other words, by a language model behind a validator")
+    verb.add_argument("source", type=Path, help="output folder of generate")
+    verb.add_argument("--out", type=Path, required=True, help="folder of the rewritten set")
+    verb.add_argument("--vlm", required=True, help="model: PROVIDER/NAME, or with --vlm-url the server's name for it")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server (default: the provider's)")
+    verb.add_argument("--paraphrases", type=int, default=6, help="of each wording (6)")
+    verb.add_argument("--examples", type=int, default=4, help="other wordings shown to the model with each (4)")
+    verb.add_argument("--per-row", action="store_true", help="ask for each question with its own names: many requests")
+    verb.add_argument("--temperature", type=float, default=0.7)
+    verb.add_argument("--seed", type=int, default=0, help="draws the examples and each row's paraphrase")
+    verb.add_argument("--cache", type=Path, help="folder of the model's replies (default: OUT.cache/rewrite)")
+    verb.add_argument("--overwrite", action="store_true", help="replace the set in --out")
+    verb.set_defaults(verb=rewrite)
+
+
+def rewrite(args: argparse.Namespace) -> None:
+    from bopask.ask.rewriting.paraphrase import Paraphraser
+    from bopask.ask.rewriting.rewrite import Rewrite
+    from bopask.ask.rewriting.rewrite import rewrite as run
+    from bopask.models.ask import Asker
+    from bopask.view.report import bop_root_of, write_report
+
+    for name, least in (("paraphrases", 1), ("examples", 0)):
+        if getattr(args, name) < least:
+            raise InputError(f"--{name}", f"is {getattr(args, name)}", f"Give {least} or more")
+    if args.out.resolve() == args.source.resolve():
+        raise InputError("--out", "is the set to rewrite", "Choose another folder: the original is kept")
+    cache = args.cache or args.out.with_name(args.out.name + ".cache") / "rewrite"
+    asker = Asker(args.vlm, args.vlm_url, cache=cache, temperature=args.temperature)
+    paraphraser = Paraphraser(asker, args.paraphrases, args.examples, args.seed)
+    told = run(Rewrite(args.source, args.out, paraphraser, args.per_row, args.overwrite))
+    if told is None:
+        print(f"{args.out} holds this rewriting already, complete: nothing to do.")
+        return
+    write_report(args.out, bop_root_of(args.out))
+    print(told.text())
+    print(f"Look at the answers: {args.out / 'report.html'}")
 
 
 def _show(verbs: Verbs) -> None:

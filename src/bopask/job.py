@@ -115,6 +115,8 @@ class Tally:
     """By task: rows a subtask as 'sub/<subtask>', and 'yes', 'no'."""
     skips: Counter[str] = field(default_factory=Counter)
     """By 'stage/reason'."""
+    wordings: dict[str, Counter[str]] = field(default_factory=dict)
+    """Rows by subtask and wording, slots unfilled."""
     layouts: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """Of each stage, all workers together."""
@@ -131,6 +133,8 @@ class Tally:
         for task, counts in other["tasks"].items():
             self.tasks.setdefault(task, Counter()).update(counts)
         self.skips.update(other["skips"])
+        for subtask, counts in other["wordings"].items():
+            self.wordings.setdefault(subtask, Counter()).update(counts)
         self.layouts += other["layouts"]
         self.peak_mb = max(self.peak_mb, other["peak_mb"])
         for stage, seconds in other["seconds"].items():
@@ -144,7 +148,8 @@ class Tally:
             subtasks = {k.removeprefix("sub/"): n for k, n in sorted(of.items()) if k.startswith("sub/")}
             answers = {k: of[k] for k in ("yes", "no") if of[k]}
             tasks[task] = {"rows": sum(subtasks.values()), "subtasks": subtasks, **answers}
-        return {"rows": self.rows, "frames": self.frames, "layouts": len(self.layouts), "tasks": tasks}
+        counts = {"rows": self.rows, "frames": self.frames, "layouts": len(self.layouts), "tasks": tasks}
+        return counts | {"wordings": {subtask: dict(of) for subtask, of in sorted(self.wordings.items())}}
 
     def skips_by_stage(self) -> dict[str, dict[str, int]]:
         stages: dict[str, dict[str, int]] = {}

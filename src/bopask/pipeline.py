@@ -29,9 +29,11 @@ from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
 from bopask.ask.names import Names, find_names
-from bopask.ask.referring import refer
+from bopask.ask.referring.generate import refer
+from bopask.ask.referring.seen import seen_in
 from bopask.ask.rows import SCHEMA, Origin, to_table
 from bopask.ask.tasks import TASKS
+from bopask.ask.variety import language
 from bopask.bop.folder import BopFolder, open_bop
 from bopask.errors import InputError
 from bopask.job import BLOCK, Job, Tally
@@ -225,13 +227,15 @@ class Station:
         with self.timed("ask"):
             rng = rng_for(self.job.seed, "ask", f"{layout.key}/{frames[0]}")
             seen = View(view.visib_fract[frames], view.bbox[frames], view.anchor[frames])
-            phrases, phrase = refer(layout.obj_ids, names, seen, self.job.ask.margin_px, rng)
-            self.count_unnamed(layout, names, phrase, seen)
-            block = Block(layout, priors, frames, self.folder.models(), seen, phrases, phrase, self.job.ask)
+            nobody = np.full(seen.visib_fract.shape, -1)
+            block = Block(layout, priors, frames, self.folder.models(), seen, (), nobody, self.job.ask)
+            alone = len(set(layout.obj_ids.tolist())) == block.n
+            block = block.called(refer(seen_in(block, alone), names, rng, names.described))
+            self.count_unnamed(layout, names, block.phrase, seen)
             asked = {task: list(self.count(task, TASKS[task](block))) for task in self.job.tasks}
             shot = [layout.arrangement.frames[f] for f in frames]
             images = [f.rgb_path.relative_to(self.folder.root).as_posix() if f.rgb_path else "" for f in shot]
-            return to_table(block, asked, self.origin, images, rng)
+            return to_table(block, asked, self.origin, images, rng, self.tally.wordings)
 
     @property
     def origin(self) -> Origin:
@@ -317,6 +321,7 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
         "config": job.config(),
         "versions": {name: version(name) for name in ("numpy", "pyarrow", "embreex", "python-fcl", "ompl", "trimesh")},
         "counts": total.counts(),
+        "language": language(job.out, total.wordings),
         "skips": total.skips_by_stage(),
         "names": Station(job, folder, Tally()).names().lexicon(folder.models().obj_ids),
         "layouts": total.layouts,

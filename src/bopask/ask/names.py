@@ -79,6 +79,9 @@ def find_names(models: Models, file: Path | None, trust: bool, cache: Cache) -> 
     if not missing:
         return names
     taken = {name.casefold() for obj_id in models.obj_ids for name in names.of(obj_id)}
+    for described in names.described.values():  # 'yellow bottle' says too little where the mustard is one
+        kinds = (described.category, *(f"{color} {described.category}" for color in described.colors))
+        taken |= {kind.casefold() for kind in kinds}
     seen = {o: d for o, d in from_looks(models, cache).items() if o in missing and d.name.casefold() not in taken}
     called = {**names.by_obj_id, **{obj_id: (described.name,) for obj_id, described in seen.items()}}
     return replace(names, by_obj_id=called, described={**names.described, **seen})

@@ -66,6 +66,7 @@ REASONS = {
     "answer_outside_image": "A point of the answer would lie outside the image.",
     "within_margin": "The relation holds by too little, or by only one of two readings: a person could disagree.",
     "told_by_the_words": "The words that tell two look-alikes apart, as leftmost and rightmost, give the answer away.",
+    "relation_in_the_phrase": "Told by its landmark (the can behind the bowl), an object makes the relation ambiguous.",
     "asked_enough": "Surer questions of this kind are asked about the image already.",
     "already_there": "The object stands on its target already.",
     "held_far_above": "The path would have to end far above its target, as over something that stands on it.",
