@@ -145,8 +145,9 @@ class Desk:
 
     def objects(self, request: Request) -> dict[str, Any]:
         annotator = request.query_params.get("annotator", "")
-        ids = sorted({*self.descriptions, *self.sightings})
-        return {"objects": [self.object(obj_id, annotator) for obj_id in ids], **self.steps(annotator)}
+        ids = sorted({*self.descriptions, *self.sightings})  # once: it may take seconds, in which others go on
+        with self.events.lock:
+            return {"objects": [self.object(obj_id, annotator) for obj_id in ids], **self.steps(annotator)}
 
     def object(self, obj_id: int, annotator: str) -> dict[str, Any]:
         views = [
@@ -251,14 +252,18 @@ def application(desk: Desk, must: Pass) -> Starlette:
         data, media = static[request.url.path]
         return Response(data, media_type=f"{media}; charset=utf-8", headers={"cache-control": "no-cache"})
 
-    def read(answer: Callable[[Request], Any]) -> Callable[[Request], Response]:
+    def read(answer: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
         def reply(request: Request) -> Response:
-            found = answer(request)
-            return found if isinstance(found, Response) else Json(found)
+            with desk.events.lock:
+                return Json(answer(request))
 
         return reply
 
     def write(change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
+        def locked(body: Mapping[str, Any]) -> dict[str, Any]:
+            with desk.events.lock:
+                return change(body)
+
         async def reply(request: Request) -> Response:
             try:
                 body = orjson.loads(await request.body())
@@ -266,7 +271,7 @@ def application(desk: Desk, must: Pass) -> Starlette:
                 body = None
             if not isinstance(body, dict):
                 return Json({"error": "A write is a JSON object."}, 400)
-            return Json(await run_in_threadpool(change, body))
+            return Json(await run_in_threadpool(locked, body))
 
         return reply
 
@@ -274,9 +279,9 @@ def application(desk: Desk, must: Pass) -> Starlette:
         *(Route(path, page) for path in PAGE),
         Route("/api/session", read(lambda request: desk.session(request, must))),
         Route("/api/next", read(desk.next)),
-        Route("/api/objects", read(desk.objects)),
+        Route("/api/objects", lambda request: Json(desk.objects(request))),
         Route("/api/report", read(desk.report)),
-        Route("/picture", read(desk.picture)),
+        Route("/picture", desk.picture),
         Route("/api/record", write(desk.record), methods=["POST"]),
         Route("/api/undo", write(desk.undo), methods=["POST"]),
     ]

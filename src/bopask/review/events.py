@@ -49,7 +49,8 @@ class Events:
 
     path: Path
     standing: Standing = field(default_factory=Standing)
-    _lock: RLock = field(default_factory=RLock)
+    lock: RLock = field(default_factory=RLock)
+    """Held by whoever reads `standing` while others may write."""
 
     def __post_init__(self) -> None:
         try:
@@ -67,14 +68,14 @@ class Events:
 
     def catch_up(self) -> Standing:
         """Adds what others wrote meanwhile."""
-        with self._lock:
+        with self.lock:
             for event in self._read("seq > ?", self.standing.last):
                 self.standing.add(event)
             return self.standing
 
     def history(self, kind: str, subject: str) -> list[Event]:
         """Everything that was ever done to a subject, oldest first."""
-        with self._lock:
+        with self.lock:
             return list(self._read("kind = ? AND subject = ?", kind, subject))
 
     def record(
@@ -130,7 +131,7 @@ class Events:
     @contextmanager
     def _writing(self) -> Iterator[Standing]:
         """One writer at a time, over all processes; what is added counts once it is committed."""
-        with self._lock:
+        with self.lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.catch_up()

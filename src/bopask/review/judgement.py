@@ -61,7 +61,7 @@ def read_opinion(raw: Mapping[str, Any], description: Description) -> dict[str, 
         given = raw.get("description")
         if not isinstance(given, Mapping):
             raise Refused("A fix needs a description.")
-        fixed = replace(description, **{name: _words(given.get(name), name) for name in WORDS})
+        fixed = replace(description, **{name: _words(given[name], name) for name in WORDS if name in given})
         if not fixed.name or any(c in f"{fixed.name}{''.join(fixed.synonyms)}" for c in "{}"):
             raise Refused("Give a name in plain words.")
         if fixed == description:

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from bopask.ask.names import load_names
-from bopask.bop.folder import open_bop
+from bopask.bop.folder import BopFolder, open_bop
 from bopask.errors import InputError
 from bopask.geometry.camera import project
 from bopask.geometry.se3 import transform
@@ -42,15 +42,25 @@ def descriptions(manifest: Mapping[str, Any], bop_root: Path | None) -> dict[int
     """
     if isinstance(lexicon := manifest.get("lexicon"), Mapping) and lexicon:
         return _read(lexicon)
-    if bop_root is None:
+    folder = _bop(bop_root)
+    if folder is None:
         return {}
-    models = open_bop(bop_root).models()
+    models = folder.models()
     file = models.folder / "names.json"
     if file.exists():
         raw = orjson.loads(file.read_bytes())
         return _read(raw.get("objects", raw))
     named = load_names(models, models.folder)
     return {o: Description(names[0], names[1:], source=named.source) for o, names in sorted(named.by_obj_id.items())}
+
+
+def _bop(root: Path | None) -> BopFolder | None:
+    """The folder, if it is a BOP folder with models: it may have been moved since, or hold images only."""
+    try:
+        folder = None if root is None else open_bop(root)
+        return folder if folder and folder.models().obj_ids else None
+    except InputError:
+        return None
 
 
 def _read(objects: Mapping[str, Any]) -> dict[int, Description]:
@@ -72,13 +82,13 @@ def _description(entry: Mapping[str, Any]) -> Description:
 
 def sightings(table: Table, split: str, bop_root: Path | None) -> dict[int, list[Sighting]]:
     """By obj_id: a few pictures of the data set that show the object well, over different scenes where there are."""
-    if bop_root is None or not len(table):
+    folder = _bop(bop_root)
+    if folder is None or not len(table):
         return {}
     at = {key: i for i, key in enumerate(table.frame_keys)}
     scenes = sorted({key.scene_id for key in table.frame_keys})
     chosen = [scenes[i] for i in sorted(set(np.linspace(0, len(scenes) - 1, min(SCENES, len(scenes)), dtype=int)))]
     found: dict[int, list[Sighting]] = {}
-    folder = open_bop(bop_root)
     models = folder.models()
     for scene in chosen:
         try:

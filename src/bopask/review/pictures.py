@@ -45,11 +45,12 @@ def confined(root: Path, inner: str) -> Path | None:
     wrong = InputError(inner, "is an image path that leaves the BOP folder", "Generate the data set again")
     try:
         path = (root / inner).resolve()
-    except (OSError, ValueError) as error:
+        there = path.is_file()
+    except (OSError, ValueError) as error:  # too long, a null byte, links in a circle
         raise wrong from error
     if "\0" in inner or not path.is_relative_to(root.resolve()):
         raise wrong
-    return path if path.is_file() else None
+    return path if there else None
 
 
 def as_shown(data: bytes, path: Path | None = None) -> tuple[bytes, str]:

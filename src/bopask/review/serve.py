@@ -64,7 +64,7 @@ def serve(request: Request) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket.
+    """A listening socket.
 
     Raises:
         InputError: the address cannot be had.
@@ -74,6 +74,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, proto)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
+        listening.listen()  # before the address is printed: whoever opens it at once waits instead of failing
     except OSError as error:
         raise InputError(
             f"{host}:{port}", f"cannot be served on ({error.strerror or error})", "Give another --port"

@@ -92,21 +92,26 @@ function choice() {
 async function go(by, from = page.row?.id ?? '') {
   const query = {...choice(), from, by}, key = JSON.stringify(query);
   try {
-    const found = page.ahead?.key === key ? await page.ahead.found : await get('/api/next', query);
+    const ahead = page.ahead?.key === key ? await page.ahead.found : null; // its row is right, its counts may be old
     page.ahead = null;
-    arrive(found);
+    arrive(ahead?.row ? {...ahead, undo: page.undo, redo: page.redo} : await get('/api/next', query));
   } catch (error) {
     told(error.message, true);
   }
 }
 
-function arrive(found) {
-  Object.assign(page, {undo: found.undo, redo: found.redo});
-  $('place').textContent = found.row ? `${count(found.place)} of ${count(found.open)}` : `0 of ${count(found.open)}`;
+function counted(found, place = found.place) {
+  $('place').textContent = `${count(Math.min(Math.max(place, 1), found.open))} of ${count(found.open)}`;
   $('bar').value = found.total ? found.done / found.total : 0;
   $('done').textContent = `${count(found.done)} of ${count(found.total)} ${page.mode === 'answer' ? 'answered' : 'judged'}`;
-  if (!found.row && page.row && found.open) return told('No further row under these filters.');
-  show(found.row);
+}
+
+function arrive(found) {
+  Object.assign(page, {undo: found.undo, redo: found.redo});
+  counted(found);
+  if (found.row || !page.row || !found.open) return show(found.row);
+  show(page.row);
+  told('No further row under these filters.');
 }
 
 function show(row) {
@@ -124,9 +129,12 @@ function show(row) {
 
 function lookAhead() { // the next row and its picture are there before they are wanted
   const query = {...choice(), from: page.row.id, by: 1}, key = JSON.stringify(query);
-  const found = get('/api/next', query);
-  page.ahead = {key, found};
-  found.then(({row}) => { if (row) new Image().src = row.picture; }, () => { page.ahead = null; });
+  const ahead = page.ahead = {key, found: get('/api/next', query)};
+  ahead.found.then(found => {
+    if (page.ahead !== ahead) return;
+    counted(found, found.place - 1);
+    if (found.row) new Image().src = found.row.picture;
+  }, () => { if (page.ahead === ahead) page.ahead = null; });
 }
 
 function remember() { // so that a reload comes back to the same place
@@ -201,19 +209,14 @@ async function save(kind, row, after, onwards) {
   if (said.status === 409) return conflict(kind, row, after);
   if (said.status) return;
   localStorage.removeItem(slot(row));
-  Object.assign(page, {undo: said.undo, redo: said.redo, ahead: null});
+  Object.assign(page, {undo: said.undo, redo: said.redo});
   if (page.row?.id !== row.id) return;
   Object.assign(page.row, {version: said.version, mine: said.mine, others: said.others, hidden: said.hidden, history: said.history});
   if (said.since.length) told(`Saved. ${said.since.join(', ')} judged this row while you looked at it; both verdicts are kept.`);
   if (onwards && !said.since.length) return go(1);
   page.draft = begun(page.row);
   panel();
-  go_on_counts();
-}
-
-async function go_on_counts() { // progress and place, without leaving the row
-  const found = await get('/api/next', {...choice(), from: page.row.id, by: 0});
-  if (found.row?.id === page.row?.id) arrive(found);
+  lookAhead();
 }
 
 async function conflict(kind, row, after) {
@@ -276,6 +279,7 @@ function refresh() { // what changes with every edit
   $('moved').textContent = distance(row, draft);
   $('accept').disabled = differs;
   $('fix').disabled = !differs || saved;
+  $('remark').hidden = draft.comment.trim() === (row.mine?.comment ?? '') || (differs && !saved);
 }
 
 function distance(row, draft) {
@@ -320,7 +324,8 @@ function judging(row, draft) {
     el('div', {class: 'row small'},
       el('label', {}, el('input', {type: 'checkbox', id: 'doubt', checked: draft.doubt, onchange: doubt}), ' in doubt', el('kbd', {}, 'D')),
       el('label', {}, el('input', {type: 'checkbox', id: 'onwards', checked: page.onwards !== false, onchange: e => { page.onwards = e.target.checked; }}), ' next row after a verdict')),
-    el('div', {}, el('h3', {}, 'Comment'), el('textarea', {id: 'comment', rows: 2, value: draft.comment, 'aria-label': 'Comment', placeholder: 'kept with the verdict', oninput: grow, onchange: remark})),
+    el('div', {}, el('h3', {}, 'Comment'), el('textarea', {id: 'comment', rows: 2, value: draft.comment, 'aria-label': 'Comment', placeholder: 'kept with the verdict', oninput: grow}),
+      el('div', {class: 'row', id: 'remark', hidden: true}, button('Keep the comment', '', {onclick: () => note(row, page.draft)}))),
     others(row),
     el('details', {}, el('summary', {}, 'What a right answer looks like'), el('p', {class: 'small'}, page.session.words[row.task]?.look ?? 'The points of the answer, in order.')),
     el('details', {}, el('summary', {}, `Evidence (${row.evidence.length})`), el('dl', {class: 'facts'}, ...row.evidence.flatMap(([k, v]) => [el('dt', {}, k), el('dd', {tabIndex: 0}, v)]))),
@@ -355,10 +360,6 @@ async function doubt() { // kept at once, with the verdict that stands
   const {row, draft} = page;
   edit({doubt: !draft.doubt});
   await note(row, draft);
-}
-
-async function remark() {
-  if (page.row && page.draft.comment.trim() !== (page.row.mine?.comment ?? '')) await note(page.row, page.draft);
 }
 
 async function note(row, draft) {
