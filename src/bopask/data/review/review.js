@@ -160,7 +160,7 @@ const slot = row => `bopask-draft ${page.annotator} ${page.mode} ${row.id}`;
 function stored(row) {
   try {
     const draft = JSON.parse(localStorage.getItem(slot(row)));
-    return draft?.version === row.version ? draft.draft : null;
+    return draft && same(draft.mine, row.mine) ? draft.draft : null; // begun on what still stands
   } catch {
     return null;
   }
@@ -172,7 +172,7 @@ function edit(change) {
   if (change.points && row.form.kind === 'points') draft.answer = written(row.task, draft.points);
   try {
     if (same(draft, begun(row))) localStorage.removeItem(slot(row));
-    else localStorage.setItem(slot(row), JSON.stringify({version: row.version, draft}));
+    else localStorage.setItem(slot(row), JSON.stringify({mine: row.mine, draft}));
   } catch { /* no room: the draft lives as long as the page */ }
   refresh();
 }
@@ -342,7 +342,7 @@ function yesno() {
 }
 
 function others(row) {
-  if (row.hidden) return el('p', {class: 'soft small', id: 'others'}, `${row.hidden === 1 ? 'One other person has' : `${row.hidden} others have`} judged this row. What they say is shown after you have.`);
+  if (row.hidden) return el('p', {class: 'soft small', id: 'others'}, `${row.hidden === 1 ? 'One other person has' : `${row.hidden} others have`} judged this. What they say is shown after you have.`);
   if (!row.others.length) return null;
   return el('div', {id: 'others'}, el('h3', {}, 'Others'), el('ul', {class: 'said'}, ...row.others.map(({annotator, at, after}) =>
     el('li', {}, el('b', {}, annotator), ` ${SAID[after.verdict] ?? 'noted'}${after.doubt ? ', in doubt' : ''} · ${time(at)}`, after.comment ? el('div', {}, after.comment) : null,
@@ -448,16 +448,16 @@ function crop({picture, bbox, size}) {
 // -- agreement --------------------------------------------------------------------------------------------------------
 async function report() {
   const {counts, rows, objects} = await get('/api/report');
-  const table = (heads, lines) => el('table', {}, el('thead', {}, el('tr', {}, ...heads.map((h, i) => el('th', {class: i ? '' : 'word'}, h)))),
-    el('tbody', {}, ...lines.map(line => el('tr', {}, ...line.map((cell, i) => el('td', {class: i ? '' : 'word'}, cell))))));
+  const table = (words, heads, lines) => el('table', {}, el('thead', {}, el('tr', {}, ...heads.map((h, i) => el('th', {class: i < words ? 'word' : ''}, h)))),
+    el('tbody', {}, ...lines.map(line => el('tr', {}, ...line.map((cell, i) => el('td', {class: i < words ? 'word' : ''}, cell))))));
   const shared = [...rows, ...objects].map(a => [a.task, a.first, a.second, count(a.n), `${(100 * a.share).toFixed(1)} %`, a.kappa === null ? '–' : a.kappa.toFixed(3)]);
   const heads = ['accept', 'reject', 'fix', 'doubt', 'objects', 'replies'];
   $('report').replaceChildren(
     el('h2', {}, 'What everybody did'),
-    Object.keys(counts).length ? table(['annotator', 'accepted', 'rejected', 'fixed', 'in doubt', 'names', 'answers'], Object.entries(counts).map(([name, of]) => [name, ...heads.map(h => count(of[h]))]))
+    Object.keys(counts).length ? table(1, ['annotator', 'accepted', 'rejected', 'fixed', 'in doubt', 'names', 'answers'], Object.entries(counts).map(([name, of]) => [name, ...heads.map(h => count(of[h]))]))
       : el('p', {class: 'soft'}, 'Nobody has judged anything yet.'),
     el('h2', {}, 'Agreement of each two who judged the same rows'),
-    shared.length ? table(['task', 'first', 'second', 'shared', 'same', 'Cohen’s κ'], shared) : el('p', {class: 'soft'}, 'No two people have judged the same row yet.'),
+    shared.length ? table(3, ['task', 'first', 'second', 'shared', 'same', 'Cohen’s κ'], shared) : el('p', {class: 'soft'}, 'No two people have judged the same row yet.'),
     el('p', {class: 'soft small'}, 'κ is agreement beyond chance over accept, reject and fix: 1 is full agreement, 0 what chance gives, – where both said one and the same of everything. A verdict of others is shown only after one’s own, so that they stay independent.'));
 }
 
@@ -577,9 +577,7 @@ async function start() {
   page.mode = ['review', 'answer', 'objects', 'report'].includes(state.get('mode')) ? state.get('mode') : 'review';
   page.annotator = sessionStorage.getItem('bopask-annotator') || session.annotator;
   $('who').textContent = page.annotator || 'Who are you?';
-  page.wanted = state.get('id');
-  if (page.annotator) return turn(page.mode, page.wanted ?? undefined);
-  page.annotator = '';
+  if (page.annotator) return turn(page.mode, state.get('id') ?? undefined);
   ask_name();
   $('name').value = localStorage.getItem('bopask-annotator') ?? '';
 }
