@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    args = parser().parse_args(argv)
+    args = parser().parse_args(_spelled_out(sys.argv[1:] if argv is None else argv))
     try:
         return int(args.verb(args) or 0)
     except BopaskError as error:
@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _verify(verbs)
     _rewrite(verbs)
     _show(verbs)
+    _review(verbs)
     _doctor(verbs)
     _download(verbs)
     _describe(verbs)
@@ -284,6 +285,58 @@ def show(args: argparse.Namespace) -> None:
     png = args.png or Path(f"{args.id}.png")
     draw_row(row, row_image(row, args.bop or bop_root_of(args.out))).save(png)
     print(f"{row['question']}\n{row['answer']}\n{png}")
+
+
+def _spelled_out(argv: Sequence[str]) -> list[str]:
+    """`bopask review OUT` is `bopask review page OUT`."""
+    plain = len(argv) > 1 and argv[0] == "review" and argv[1] not in ("page", "export", "report", "-h", "--help")
+    return ["review", "page", *argv[1:]] if plain else list(argv)
+
+
+def _review(verbs: Verbs) -> None:
+    verb = verbs.add_parser("review", help="a local page on which people judge, fix and answer: bopask review OUT")
+    parts = verb.add_subparsers(title="parts", required=True)
+    page = parts.add_parser("page", help="the page itself; `bopask review OUT` is short for it")
+    page.add_argument("out", type=Path, help="output folder of generate")
+    page.add_argument("--host", default="127.0.0.1", help="address to serve on; beyond this machine a token is needed")
+    page.add_argument("--port", type=int, default=8765, help="0: any free one (8765)")
+    page.add_argument("--annotator", default="", help="your name; the page asks when not given")
+    page.set_defaults(verb=review_page)
+    export = parts.add_parser("export", help="the verified subset as a data set folder, and replies of people")
+    export.add_argument("out", type=Path, help="output folder of generate")
+    export.add_argument("--out", type=Path, dest="verified", required=True, help="folder for the verified subset")
+    export.add_argument(
+        "--votes", type=int, default=1, help="people who must have accepted a row, with none against (1)"
+    )
+    export.add_argument("--with-doubted", action="store_true", help="also what somebody flagged as doubtful")
+    export.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    export.set_defaults(verb=review_export)
+    report = parts.add_parser("report", help="who judged how much, and how far they agree")
+    report.add_argument("out", type=Path, help="output folder of generate")
+    report.set_defaults(verb=review_report)
+    for part in (page, export, report):
+        part.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
+
+
+def review_page(args: argparse.Namespace) -> None:
+    from bopask.review.serve import Request, serve
+
+    serve(Request(args.out, args.bop, args.host, args.port, args.annotator))
+
+
+def review_export(args: argparse.Namespace) -> None:
+    from bopask.review.export import Request, export, summary
+
+    if args.votes < 1:
+        raise InputError("--votes", f"is {args.votes}", "Give 1 or more")
+    print(summary(export(Request(args.out, args.verified, args.bop, args.votes, args.with_doubted, args.overwrite))))
+    print(f"Look at them: {args.verified / 'report.html'}")
+
+
+def review_report(args: argparse.Namespace) -> None:
+    from bopask.review.export import report
+
+    print(report(args.out, args.bop))
 
 
 def _doctor(verbs: Verbs) -> None:

@@ -18,7 +18,7 @@ import orjson
 
 from bopask.ask.colors import WORDS
 from bopask.ask.names import LONGEST, SURE, UNPLAIN
-from bopask.ask.referring import ORDINALS
+from bopask.ask.referring.form import RANKS
 from bopask.bop.models import Models
 from bopask.bop.skin import read_skin
 from bopask.errors import InputError
@@ -55,7 +55,7 @@ SCHEMA: Mapping[str, Any] = {
 }  # fmt: skip
 PLAIN = re.compile(r"[a-z0-9]+(?:(?:[ -]|' ?|, )[a-z0-9]+)*")
 ARTICLE = re.compile(r"^(?:an?|the) ")
-PLACES = {one.strip() for one in ORDINALS} | {
+PLACES = set(RANKS) | {
     *("left", "right", "leftmost", "rightmost", "topmost", "lowest", "top", "bottom", "closest", "nearest", "farthest"),
     *("furthest", "behind", "front", "above", "below", "beside", "this", "that", "it", "other", "image", "picture"),
 }

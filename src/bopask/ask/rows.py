@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import orjson
@@ -188,10 +189,18 @@ def _frame_columns(block: Block, origin: Origin, images: Sequence[str], frame: A
     return {name: column.take(pa.array(frame)) for name, column in columns.items()}
 
 
+_CONTENT = ("dataset", "split", "scene_id", "frame_id", "sensor", "task", "subtask", "question", "answer")
+"""What an id is a hash of."""
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """The id of one row by its content: `content_ids` of a table of one."""
+    return hashlib.blake2b("\x1f".join(str(row[n]) for n in _CONTENT).encode(), digest_size=12).hexdigest()
+
+
 def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
     """Content hashes of rows: what is asked of which picture, and the answer (BLAKE2b, 96 bits, hex)."""
-    of = ("dataset", "split", "scene_id", "frame_id", "sensor", "task", "subtask", "question", "answer")
-    texts = [columns[n] if pa.types.is_string(columns[n].type) else columns[n].cast(pa.string()) for n in of]
+    texts = [columns[n] if pa.types.is_string(columns[n].type) else columns[n].cast(pa.string()) for n in _CONTENT]
     content = pa.compute.binary_join_element_wise(*texts, "\x1f")
     buffer = memoryview(content.buffers()[2] or b"")
     offsets = np.frombuffer(content.buffers()[1], np.int32)[content.offset : content.offset + len(content) + 1].tolist()

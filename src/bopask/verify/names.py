@@ -1,9 +1,9 @@
 """Names: each phrase of a question means exactly the stated instance of this picture, read as a person would.
 
 A phrase is a noun, or one with a place among its like ('leftmost …', 'second … from the left', '… closest to the
-camera'), a landmark ('… behind the red bowl'), or both. Nouns come from the same JSON files that generation reads; words
-from mesh and texture from the manifest, and only for objects that these files leave without a name. A phrase is parsed
-here from its words, and who is meant is worked out from silhouettes cast by rays and from meshes.
+camera'), a landmark ('… behind the red bowl'), or both. Nouns come from the same JSON files that generation reads;
+words from mesh and texture from the manifest, and only for objects that these files leave without a name. A phrase is
+parsed here from its words, and who is meant is worked out from silhouettes cast by rays and from meshes.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
         InputError: the manifest or a shard is missing or broken. A damaged image is only noted.
     """
     out = Path(out)
-    manifest = _manifest(out / "manifest.json")
+    manifest = read_manifest(out)
     found = survey(out, int(manifest.get("seed", 0)) if seed is None else seed)
     rows = rows_of(out, found, per_task)
     proof = read_proof(out, manifest.get("fingerprint"), (row["id"] for row in rows))
@@ -74,12 +74,12 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
 
 def drawn_rows(out: Path, per_task: int = 6) -> list[dict[str, Any]]:
     """The rows that the report draws."""
-    return sample_rows(out, per_task, int(_manifest(Path(out) / "manifest.json").get("seed", 0)))
+    return sample_rows(out, per_task, int(read_manifest(out).get("seed", 0)))
 
 
 def bop_root_of(out: Path) -> Path | None:
     """The BOP folder that a data set was made from, as its manifest remembers it; None where it is not there."""
-    source = _manifest(Path(out) / "manifest.json").get("source")
+    source = read_manifest(out).get("source")
     root = (Path(out) / source).resolve() if isinstance(source, str) and source else None
     return root if root and root.is_dir() else None
 
@@ -89,7 +89,9 @@ def text(value: Any) -> str:
     return html.escape(str(value), quote=True)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of a data set folder. Raises InputError where it is missing or broken."""
+    path = Path(out) / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
