@@ -249,11 +249,12 @@ def test_a_second_run_asks_nothing_and_writes_the_same(two_models: Path) -> None
 
 
 def test_a_killed_run_goes_on_where_it_stopped(two_models: Path) -> None:
-    with chat(lambda n, body: said() if n == 0 else 401) as server:
+    later: list[Any] = [401]
+    with chat(lambda n, body: said() if n == 0 else later[-1]) as server:
         with pytest.raises(ModelError):
             run(two_models, server.url, connections=1)
         assert not (two_models / "names.json").exists()
-        server.answer = lambda n, body: said(name="white bowl", synonyms=[])
+        later.append(said(name="white bowl", synonyms=[]))
         outcome, written = run(two_models, server.url, connections=1)
     assert outcome.asked == 1
     assert [e["name"] for e in written["objects"].values()] == ["red mug", "white bowl"]

@@ -331,11 +331,13 @@ def test_answers_are_written_as_generation_writes_them(points: Any) -> None:
 def test_an_id_is_the_hash_that_generation_gives() -> None:
     import pyarrow as pa
 
-    from bopask.ask.rows import _ids
+    from bopask.ask.rows import content_ids
 
     rows = [*many(), full("spatial", question=EVIL)]
     table = pa.Table.from_pylist(rows, SCHEMA)
-    assert _ids({name: table[name].combine_chunks() for name in SCHEMA.names}).to_pylist() == [row_id(r) for r in rows]
+    assert content_ids({name: table[name].combine_chunks() for name in SCHEMA.names}).to_pylist() == [
+        row_id(r) for r in rows
+    ]
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,8 @@ class Tally:
             answers = {k: of[k] for k in ("yes", "no") if of[k]}
             tasks[task] = {"rows": sum(subtasks.values()), "subtasks": subtasks, **answers}
         counts = {"rows": self.rows, "frames": self.frames, "layouts": len(self.layouts), "tasks": tasks}
-        return counts | {"wordings": {subtask: dict(of) for subtask, of in sorted(self.wordings.items())}}
+        wordings = {subtask: dict(of) for subtask, of in sorted(self.wordings.items())}
+        return counts | ({"wordings": wordings} if wordings else {})
 
     def skips_by_stage(self) -> dict[str, dict[str, int]]:
         stages: dict[str, dict[str, int]] = {}

@@ -17,8 +17,8 @@ COMMON = (
     "nail", "screw", "rope", "tape", "pen", "pencil", "eraser", "ruler", "stapler", "clock", "person", "human",
     "child", "dog", "cat", "car",
 )  # fmt: skip
-INNOCENT = frozenset({"box", "hand", "can"})
-"""Names that, as they stand, speak of cuboids and grippers as well, or of what one can do."""
+INNOCENT = frozenset({"box", "hand", "can", "camera"})
+"""Names that, as they stand, speak of cuboids, grippers and the viewer as well, or of what one can do."""
 
 
 def known_nouns(of_data: Iterable[str]) -> tuple[str, ...]:
