@@ -169,11 +169,11 @@ def support(layout: Layout, models: Mapping[int, Model]) -> Support:
 
 
 def opening(a: Placed, b: Placed, gap: float) -> float:
-    """How much of RAISE the gap (m) between a and b opens when a is raised by that."""
+    """How much of RAISE the gap (m) between a and b opens when a is raised by that; 1 where they then touch no more."""
     up = np.array([0.0, 0.0, RAISE])
     raised = replace(a, points=a.points + up, low=a.low + up, high=a.high + up, T_world_obj=_moved(a.T_world_obj, up))
     contact = touching(raised, b)
-    return ((TOUCH if contact is None else contact.gap) - gap) / RAISE
+    return 1.0 if contact is None else (contact.gap - gap) / RAISE
 
 
 def _moved(T_world_obj: Float[Array, "4 4"], by: Float[Array, "3"]) -> Float[Array, "4 4"]:
