@@ -4,7 +4,7 @@ A grasp is possible *alone* when it comes from above, nothing of the hand goes b
 the object itself rests on (which cannot be taken from under it, so it counts as support). It is *free* when it
 also misses every other neighbour. Meshes are exact. Both are decided on what the gripper sweeps: its fingers 1 cm off
 the contacts over the last 6 cm of a straight approach, then closing. Opening wider only sweeps more, so what is blocked
-so is blocked at any wider opening; free grasps that stay free fully open, as the gripper is drawn, come first in the
+so is blocked at any wider opening; free grasps that stay free fully open, as drawn, and clear of the support, lead the
 short list.
 
 Blocked is decided on the dense set, never on the best few, which often all collide where other grasps are free. Where
@@ -47,6 +47,8 @@ class InScene:
     sink: float = 0.010
     """An object whose pose sinks it into the support by up to this much has its own floor, under its lowest point:
     real ground truth sinks objects by up to 5 mm, and a thin one would lose its grasps."""
+    clear: float = 0.003
+    """Grasps that keep the hand this far above the floor come first in the short list: what scrapes a table fails."""
     top: int = 5
     apart: float = 0.02
     turned: float = float(np.radians(30))
@@ -182,13 +184,14 @@ class Scene:
         return hits
 
     def roomy(self, i: int, grasps: GraspSet) -> Bool[Array, "g"]:
-        """True for those of the best grasps that stay possible and free with the gripper fully open."""
+        """True for those of the best grasps that, fully open, stay free and keep clear of the support."""
         some = sets.take(grasps, np.arange(min(len(grasps.width), self.config.roomy_among)))
         stroke = np.full(len(some.width), self.gripper.stroke)
         own = touches(self.placed[i], some.T_obj_grasp, self.gripper.approach_boxes(stroke, self.config.back))
         others = np.any(self.hits(i, some, stroke, np.ones(len(self.placed), bool)), axis=1)
         roomy = np.zeros(len(grasps.width), bool)
-        roomy[: len(own)] = self.over_support(i, some, stroke) & ~own & ~others
+        floor = self.config.scrape + self.config.clear
+        roomy[: len(own)] = self.over_support(i, some, stroke, floor) & ~own & ~others
         return roomy
 
 
