@@ -1,9 +1,9 @@
 """Does the gripper that was drawn close on the object, and on nothing else? Five pixels lifted to a 6-DoF grasp.
 
 Pixels tell nothing of depth for sure, so an answer is right when *some* gripper that is seen within a centimetre of the
-five points does it. Those that are tried: the grasps known to be right, and the poses that explain the points best
-(PnP of the known gripper: two, that mirror each other), at their own distance and moved along the ray of the pads to the
-object's near side and to its middle. Each is closed and checked by exact collision.
+five points does it. Those that are tried: the grasps known to be right, and the poses that explain the points best (PnP
+of the known gripper: two, that mirror each other), at their own distance and moved along the ray of the pads to the
+object's near side and to its middle. Each is closed on the object and checked by exact collision.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float, Int
 
 from bopask.arrays import Array
 from bopask.bench.scores.pnp import fit_plane, refine
-from bopask.bench.scores.stage import Solid, Stage, solid
+from bopask.bench.scores.stage import Placed, Solid, solid
 from bopask.bench.scores.truth import Truth
 from bopask.geometry import se3
-from bopask.geometry.camera import project, unproject
+from bopask.geometry.camera import project
 from bopask.priors.grasps.gripper import Gripper, load_gripper
 from bopask.priors.grasps.in_scene import lowest_point
 from bopask.priors.grasps.touch import touches
@@ -61,14 +61,27 @@ def verdicts(truths: Sequence[Truth], replies: Sequence[Float[Array, "5 2"]]) ->
     points = np.stack(replies)
     row, T_cam_grasp = lifted(truths, points)
     explains = seen_near(np.stack([t.K for t in truths])[row], T_cam_grasp, points[row])
-    found = []
-    for k, truth in enumerate(truths):
-        mine = T_cam_grasp[(row == k) & explains]
-        T_obj_grasp = se3.inverse(np.array(truth.evidence["T_cam_obj"], float)) @ mine
-        stage = truth.place
-        tried = closed(stage, stage.slots[truth.instances[0]], T_obj_grasp) if len(mine) else []
-        found.append(max(tried, key=lambda reason: PROGRESS[reason], default="not as drawn"))
+    row, T_cam_grasp = row[explains], T_cam_grasp[explains]
+    T_obj_grasp = se3.inverse(np.stack([T_cam_obj(t) for t in truths]))[row] @ T_cam_grasp
+    found = ["not as drawn"] * len(truths)
+    for (stage, slot), mine in _by_object(truths).items():
+        tries = np.flatnonzero(np.isin(row, mine))
+        for k, reason in zip(row[tries].tolist(), closed(stage, slot, T_obj_grasp[tries]), strict=True):
+            found[k] = max(found[k], reason, key=lambda told: PROGRESS[told])
     return found
+
+
+def _by_object(truths: Sequence[Truth]) -> dict[tuple[Placed, int], list[int]]:
+    """Truths about one object of one layout: their tries are checked together."""
+    groups: dict[tuple[Placed, int], list[int]] = {}
+    for k, truth in enumerate(truths):
+        stage = truth.place
+        groups.setdefault((stage.placed, stage.slots[truth.instances[0]]), []).append(k)
+    return groups
+
+
+def T_cam_obj(truth: Truth) -> Float[Array, "4 4"]:
+    return np.array(truth.evidence["T_cam_obj"], float)
 
 
 def seen_near(
@@ -90,15 +103,14 @@ def lifted(truths: Sequence[Truth], points: Float[Array, "n 5 2"]) -> tuple[Int[
     fitted, _ = fit_plane(K, label, points)
     fitted = fitted.reshape(-1, 4, 4)
     of_fit = np.repeat(np.arange(len(truths)), 2)
-    depths = np.stack([_depths(truths[k], T) for k, T in zip(of_fit, fitted, strict=True)])
-    many, again = depths.shape[1], np.repeat(np.arange(len(fitted)), depths.shape[1])
+    depths = np.stack([_depths(truths[k], T) for k, T in zip(of_fit.tolist(), fitted, strict=True)])
+    again = np.repeat(np.arange(len(fitted)), depths.shape[1])
     moved = _at_depth(fitted[again], depths.ravel())
     of_moved = of_fit[again]
     pads = np.array([0, 0, load_gripper().contact_depth])
     moved, _ = refine(moved, K[of_moved], label[of_moved], points[of_moved], (pads, depths.ravel()), steps=6)
     known = [t.T_cam_grasps for t in truths]
     of_known = np.repeat(np.arange(len(truths)), [len(T) for T in known])
-    assert len(moved) == many * len(fitted)
     return np.concatenate([of_known, of_fit, of_moved]), np.concatenate([*known, fitted, moved])
 
 
@@ -115,17 +127,17 @@ def _depths(truth: Truth, T_cam_grasp: Float[Array, "4 4"]) -> Float[Array, "2"]
 
     Where the ray misses the object: the depth of its vertex nearest to the ray.
     """
-    body, stage = _target(truth), np.array(truth.evidence["T_cam_obj"], float)
+    body, T = _target(truth), T_cam_obj(truth)
     pads = T_cam_grasp[:3, 3] + T_cam_grasp[:3, 2] * load_gripper().contact_depth
     ray = pads / max(pads[2], 1e-3)
-    T_obj_cam = se3.inverse(stage)
+    T_obj_cam = se3.inverse(T)
     origin, along = T_obj_cam[:3, 3], T_obj_cam[:3, :3] @ ray
-    beyond = 4 * (np.abs(stage[2, 3]) + 1)
+    beyond = 4 * (np.abs(T[2, 3]) + 1)
     _, far = body.rays.first_hit(np.stack([origin, origin + beyond * along]), np.stack([along, -along]))
     if np.isfinite(far).all():
         near, back = float(far[0]), beyond - float(far[1])
         return np.array([min(near + BEHIND_FRONT, (near + back) / 2), (near + back) / 2])
-    cam = se3.transform(stage, body.vertices)
+    cam = se3.transform(T, body.vertices)
     return np.full(2, cam[np.linalg.norm(np.cross(cam, ray), axis=1).argmin(), 2])
 
 
@@ -134,21 +146,20 @@ def _target(truth: Truth) -> Solid:
     return solid(stage.placed.scene.models[stage.slots[truth.instances[0]]])
 
 
-def closed(stage: Stage, slot: int, T_obj_grasp: Float[Array, "h 4 4"]) -> list[str]:
-    """What comes of each try to grasp the object: one of REASONS."""
+def closed(placed: Placed, slot: int, T_obj_grasp: Float[Array, "h 4 4"]) -> list[str]:
+    """What comes of each try to grasp an object: one of REASONS."""
     gripper = load_gripper()
-    told = np.full(len(T_obj_grasp), "holds", dtype=object)
-    T, width, told = gripped(solid(stage.placed.scene.models[slot]), T_obj_grasp, gripper, told)
+    T, width, told = gripped(solid(placed.scene.models[slot]), T_obj_grasp, gripper)
     going = np.flatnonzero(told == "holds")
-    if len(going):
-        ways = [in_scene(stage, slot, T[going], width[going], ajar, gripper) for ajar in AJAR]
-        better = [max(some, key=lambda reason: PROGRESS[reason]) for some in zip(*ways, strict=True)]
-        told[going] = better
+    for ajar in AJAR:
+        if len(going):
+            told[going] = in_scene(placed, slot, T[going], width[going], ajar, gripper)
+            going = going[told[going] != "holds"]
     return [str(reason) for reason in told]
 
 
 def gripped(
-    body: Solid, T_obj_grasp: Float[Array, "h 4 4"], gripper: Gripper, told: Array
+    body: Solid, T_obj_grasp: Float[Array, "h 4 4"], gripper: Gripper
 ) -> tuple[Float[Array, "h 4 4"], Float[Array, "h"], Array]:
     """The fingers closed on the object: the grasps moved to where both touch, how far apart they are then (m)."""
     x, cosine = contacts(body, T_obj_grasp, gripper)
@@ -160,7 +171,7 @@ def gripped(
     width, shift = right - left, (right + left) / 2
     level = both & (x[..., 0] >= right[:, None] - LEVEL) & (x[..., 1] <= left[:, None] + LEVEL)
     firm = (np.where(level, cosine, -1.0) >= 1 / np.hypot(1, FRICTION) - 0.01).any(1)
-    told = told.copy()
+    told = np.full(len(T_obj_grasp), "holds", dtype=object)
     for wrong, reason in (
         (~firm, "slips"),
         (~level.any(1), "off the pads"),
@@ -178,7 +189,7 @@ def contacts(
 ) -> tuple[Float[Array, "h l 2"], Float[Array, "h l"]]:
     """Of each line over the pads: x (m) where the +x finger and the other meet the object, NaN where they do not, and
     the smaller cosine between closing axis and outward normal."""
-    y, z = np.meshgrid([-0.006, 0.0, 0.006], np.linspace(*gripper.pad[:, 1], 9))
+    y, z = np.meshgrid([-0.006, 0.0, 0.006], np.linspace(gripper.pad[0, 1], gripper.pad[1, 1], 9))
     sides = []
     for sign in (1.0, -1.0):
         wide = gripper.stroke / 2 + OFF_CENTRE
@@ -192,15 +203,15 @@ def contacts(
 
 
 def in_scene(
-    stage: Stage,
+    placed: Placed,
     slot: int,
     T_obj_grasp: Float[Array, "h 4 4"],
     width: Float[Array, "h"],
     ajar: float,
     gripper: Gripper,
-) -> list[str]:
+) -> Array:
     """Whether the hand comes and closes without touching anything but the object between its pads."""
-    scene = stage.placed.scene
+    scene = placed.scene
     opening = np.minimum(width + 2 * ajar, gripper.stroke)
     coming = gripper.approach_boxes(opening, BACK)
     swept = np.concatenate([coming, gripper.closing_boxes(opening, width)], 1)
@@ -214,4 +225,4 @@ def in_scene(
         if j != slot and len(going):
             T_other_grasp = se3.inverse(scene.T_world_obj[j]) @ T_world_grasp[going]
             told[going[touches(other, T_other_grasp, swept[going], -SLACK)]] = "meets a neighbour"
-    return [str(reason) for reason in told]
+    return told

@@ -1,8 +1,8 @@
 """Can the object be carried along the path that was drawn? Waypoints lifted to 3D and walked with its whole mesh.
 
 A pixel says on which ray a waypoint lies, not where on it. Each ray is cut where it passes nearest to a way that is
-right, or where it meets the upright plane through the object's foot and the end of that way; the answer is right when it
-is free under one of these liftings.
+right, or where it meets the upright plane through the object's foot and the end of the answer's way; the answer is
+right when it is free under one of these liftings.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REASONS = ("starts elsewhere", "ends elsewhere", "drags", "collides", "free")
 
 
 def path_physical(truths: Sequence[Truth], replies: Sequence[Float[Array, "w 2"]]) -> Float[Array, "n"]:
-    """1 where the object can be carried along some lifting of the waypoints, from where it stands to over the target."""
+    """1 where the object can be carried along some lifting of the waypoints, from its place to over the target."""
     return np.array([verdict(t, r) == "free" for t, r in zip(truths, replies, strict=True)], float)
 
 

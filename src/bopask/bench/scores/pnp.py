@@ -57,7 +57,7 @@ def fit_plane(
         R = se3.nearest_rotation(np.stack([x, np.cross(z, x), z], -1))
         found.append(_start(R, 1 / np.sqrt(ss), R_cam_ray, points.mean(1)))
     both = np.stack(found, 1).reshape(-1, 4, 4)
-    T, error = refine(both, *(np.repeat(part, 2, axis=0) for part in (K, points, pixels)))
+    T, error = refine(both, np.repeat(K, 2, axis=0), np.repeat(points, 2, axis=0), np.repeat(pixels, 2, axis=0))
     return T.reshape(-1, 2, 4, 4), error.reshape(-1, 2)
 
 

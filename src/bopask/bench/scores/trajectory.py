@@ -14,7 +14,7 @@ from bopask.bench.scores.truth import Truth
 
 SHARES = 33
 """Places compared along two paths."""
-LOOKS = 257
+LOOKS = 129
 """Places of a path at which it is looked for obstacles."""
 NEAR = 0.025
 """An end may miss its object by this share of the image's diagonal: 20 px of 640 x 480."""
@@ -29,7 +29,7 @@ def best_way(
 
     def many(truths: Sequence[Truth], replies: Sequence[Any]) -> Float[Array, "n"]:
         counts = [len(t.ways) for t in truths]
-        row = np.repeat(np.arange(len(truths)), counts)
+        row = np.repeat(np.arange(len(truths)), counts).tolist()
         values = measure([truths[k] for k in row], [replies[k] for k in row], [w for t in truths for w in t.ways])
         return np.asarray(np.minimum.reduceat(values, np.cumsum([0, *counts[:-1]])))
 
@@ -69,7 +69,7 @@ def _chamfer(truths: list[Truth], replies: list[Any], ways: list[Any]) -> Float[
 
 
 def chamfer_spatialcli(truths: Sequence[Truth], replies: Sequence[Any]) -> Float[Array, "n"]:
-    """max(0, 1 - d / 0.15), d the chamfer distance with x in widths and y in heights: SpatialCLI's, order left aside."""
+    """max(0, 1 - d / 0.15), d the chamfer distance, x in widths and y in heights: SpatialCLI's, blind to order."""
     return np.maximum(0.0, 1 - _chamfer(truths, replies) / SPATIALCLI)
 
 
@@ -102,7 +102,7 @@ def looked_up(truths: Sequence[Truth], points: Float[Array, "n w 2"]) -> Int[Arr
     """The row of scene_gt seen at the pixel of each point; -1 where there is none, or no pixel."""
     pixels = np.rint(points).astype(int)
     limit = np.array([[[t.width, t.height]] for t in truths])
-    on_image = ((pixels >= 0) & (pixels < limit)).all(-1)
+    on_image = np.asarray((pixels >= 0) & (pixels < limit)).all(-1)
     u, v = np.moveaxis(np.where(on_image[..., None], pixels, 0), -1, 0)
     shown = np.stack([t.seen[v[k], u[k]] for k, t in enumerate(truths)]).astype(int)
     return np.where(on_image, shown, -1)
