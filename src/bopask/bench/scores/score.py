@@ -69,7 +69,8 @@ class Rule:
         values = np.full(len(truths), self.worst)
         applies = np.array([self.applies(truth) for truth in truths], bool)
         values[~applies] = np.nan
-        rows = [k for k, reply in enumerate(replies) if applies[k] and not self.malformed(reply)]
+        formed = [k for k, reply in enumerate(replies) if applies[k] and not self._misshapen(reply)]
+        rows = [k for k, good in zip(formed, self._numbers([replies[k] for k in formed]), strict=True) if good]
         for at in range(0, len(rows), CHUNK):
             part = rows[at : at + CHUNK]
             values[part] = self.many([truths[k] for k in part], [replies[k] for k in part])
@@ -85,15 +86,25 @@ class Rule:
 
     def malformed(self, reply: Reply) -> str:
         """Why a reply cannot be scored; '' where it can."""
+        wrong = self._misshapen(reply)
+        return wrong or ("" if self._numbers([reply])[0] else "not numbers of an image")
+
+    def _misshapen(self, reply: Reply) -> str:
         if reply is None:
             return "not parsed"
         if self.points is None:
             return "" if isinstance(reply, (bool, np.bool_)) else "not yes or no"
         if not isinstance(reply, np.ndarray) or reply.ndim != 2 or reply.shape[1] != 2:
             return "not points"
-        if not self.points[0] <= len(reply) <= self.points[1]:
-            return f"{len(reply)} points"
-        return "" if np.isfinite(reply).all() and np.abs(reply).max() < FARTHEST else "not numbers of an image"
+        return "" if self.points[0] <= len(reply) <= self.points[1] else f"{len(reply)} points"
+
+    def _numbers(self, replies: Sequence[Any]) -> list[bool]:
+        """Whether all coordinates of each reply are finite and could be some image's."""
+        if self.points is None or not replies:
+            return [True] * len(replies)
+        good = (np.abs(np.concatenate(replies)) < FARTHEST).all(1)  # False for NaN
+        starts = np.cumsum([0, *(len(reply) for reply in replies[:-1])])
+        return list(np.logical_and.reduceat(good, starts).tolist())
 
 
 FARTHEST = 1e6

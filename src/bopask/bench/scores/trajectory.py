@@ -102,18 +102,18 @@ def looked_up(truths: Sequence[Truth], points: Float[Array, "n w 2"]) -> Int[Arr
     """The row of scene_gt seen at the pixel of each point; -1 where there is none, or no pixel."""
     pixels = np.rint(points).astype(int)
     limit = np.array([[[t.width, t.height]] for t in truths])
-    on_image = np.asarray((pixels >= 0) & (pixels < limit)).all(-1)
+    on_image = np.all((pixels >= 0) & (pixels < limit), axis=-1)
     u, v = np.moveaxis(np.where(on_image[..., None], pixels, 0), -1, 0)
     shown = np.stack([t.seen[v[k], u[k]] for k, t in enumerate(truths)]).astype(int)
     return np.where(on_image, shown, -1)
 
 
 def passed(shown: Int[Array, "w"]) -> set[int]:
-    return set(np.flatnonzero(np.bincount(shown + 1)).tolist())
+    return set(shown.tolist())
 
 
 def allowed(truth: Truth) -> set[int]:
-    """What a path may pass before: nothing, source, target, and what right ways pass before. Counted from 1, 0 nothing.
+    """What a path may pass before: nothing, source, target, and what right ways pass before.
 
     Found once a truth.
     """
@@ -121,6 +121,6 @@ def allowed(truth: Truth) -> set[int]:
     if known is None:
         ways = resampled(padded(truth.ways)[0], LOOKS)
         shown = looked_up([truth] * len(ways), ways)
-        known = passed(shown.ravel()) | {0, *(i + 1 for i in truth.instances[:2])}
+        known = passed(shown.ravel()) | {-1, *truth.instances[:2]}
         truth.__dict__["_allowed"] = known
     return known
