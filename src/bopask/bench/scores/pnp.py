@@ -7,14 +7,18 @@ Levenberg–Marquardt. Points in a plane have two starts, which mirror each othe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from bopask.arrays import Array
 from bopask.geometry import se3
 from bopask.geometry.camera import unproject
 
-STEPS = 20
+STEPS = 30
+SETTLED = 1e-12
+"""A pose that a step makes better by less than this share of its squared error is not moved again."""
 NEAREST = 1e-3
 """Nothing is put nearer to the camera than this (m)."""
 FAR_PX = 1e6
@@ -102,26 +106,63 @@ def refine(
     Args:
         at: a place of the points' frame and the depth z (m) at which it has to lie, if it has to.
     """
-    T, damping = T.copy(), np.full(len(T), 1e-3)
-    residual, jacobian = _errors(T, K, points, pixels, at)
-    cost = (residual**2).sum(1)
+    T, K, points, pixels = T.copy(), np.asarray(K), np.asarray(points), np.asarray(pixels)
+    error, going, state = np.zeros(len(T)), np.arange(len(T)), _State.at(T, K, points, pixels, at)
     for _ in range(steps):
-        normal = np.swapaxes(jacobian, 1, 2) @ jacobian
-        diagonal = np.maximum(np.diagonal(normal, axis1=1, axis2=2), 1e-9)
-        lhs = normal + (damping[:, None] * diagonal)[:, :, None] * np.eye(6)
-        step = -np.linalg.solve(lhs, np.swapaxes(jacobian, 1, 2) @ residual[..., None])[..., 0]
-        moved = _moved(T, step)
-        new_residual, new_jacobian = _errors(moved, K, points, pixels, at)
-        new_cost = (new_residual**2).sum(1)
-        better = new_cost < cost
-        T[better], residual[better], jacobian[better] = moved[better], new_residual[better], new_jacobian[better]
-        settled = bool((better & (new_cost > cost * (1 - 1e-12))).all())
-        cost = np.where(better, new_cost, cost)
-        damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-12, 1e9)
-        if settled:
+        moved = _moved(T[going], state.step())
+        held = None if at is None else (at[0], at[1][going])
+        tried = _State.at(moved, K[going], points[going], pixels[going], held)
+        better = tried.cost < state.cost
+        settled = better & (tried.cost > state.cost * (1 - SETTLED))
+        T[going[better]] = moved[better]
+        state = state.after(tried, better)
+        error[going] = state.cost_of(points.shape[1])
+        on = ~settled  # each by itself: what comes of one must not depend on the others
+        going, state = going[on], state.only(on)
+        if not len(going):
             break
-    only = residual[:, : 2 * points.shape[1]]
-    return T, np.sqrt((only**2).sum(1) / points.shape[1])
+    return T, np.sqrt(error / points.shape[1])
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where the search stands: errors (px), how they change with a step, and how far a step may be trusted."""
+
+    residual: Float[Array, "n r"]
+    jacobian: Float[Array, "n r 6"]
+    cost: Float[Array, "n"]
+    damping: Float[Array, "n"]
+
+    @classmethod
+    def at(cls, T: Array, K: Array, points: Array, pixels: Array, held: tuple[Array, Array] | None) -> _State:
+        residual, jacobian = _errors(T, K, points, pixels, held)
+        return cls(residual, jacobian, (residual**2).sum(1), np.full(len(T), 1e-3))
+
+    def step(self) -> Float[Array, "n 6"]:
+        transposed = np.swapaxes(self.jacobian, 1, 2)
+        normal = transposed @ self.jacobian
+        diagonal = np.maximum(np.diagonal(normal, axis1=1, axis2=2), 1e-9)
+        damped = normal + (self.damping[:, None] * diagonal)[:, :, None] * np.eye(6)
+        return np.asarray(-np.linalg.solve(damped, transposed @ self.residual[..., None])[..., 0])
+
+    def after(self, tried: _State, better: Bool[Array, "n"]) -> _State:
+        """The better of both, with more trust where the step was good."""
+        damping = np.clip(np.where(better, self.damping / 10, self.damping * 10), 1e-12, 1e9)
+        return _State(
+            np.where(better[:, None], tried.residual, self.residual),
+            np.where(better[:, None, None], tried.jacobian, self.jacobian),
+            np.where(better, tried.cost, self.cost),
+            damping,
+        )
+
+    def only(self, rows: Bool[Array, "n"]) -> _State:
+        if rows.all():
+            return self
+        return _State(self.residual[rows], self.jacobian[rows], self.cost[rows], self.damping[rows])
+
+    def cost_of(self, points: int) -> Float[Array, "n"]:
+        """Sum of the squared errors of the points alone (px²)."""
+        return np.asarray((self.residual[:, : 2 * points] ** 2).sum(1))
 
 
 def _moved(T: Float[Array, "n 4 4"], step: Float[Array, "n 6"]) -> Float[Array, "n 4 4"]:

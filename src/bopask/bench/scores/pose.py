@@ -32,7 +32,7 @@ def box_iou(truths: Sequence[Truth], replies: Sequence[Float[Array, "8 2"]]) -> 
     corners = np.take_along_axis(SIGNS * size[:, None] / 2, order[..., None], 1)
     K = np.stack([t.K for t in truths])[row]
     found, _ = fit_solid(K, corners, np.stack(replies)[row])
-    return _best(truths, row, found)
+    return _best(truths, row, found, true_boxes(truths))
 
 
 def box_iou_depth(truths: Sequence[Truth], replies: Sequence[Float[Array, "8 2"]]) -> Float[Array, "n"]:
@@ -43,10 +43,12 @@ def box_iou_depth(truths: Sequence[Truth], replies: Sequence[Float[Array, "8 2"]
     row, order = _orders(truths)
     size = np.stack([t.size for t in truths])[row]
     corners = np.take_along_axis(SIGNS * size[:, None] / 2, order[..., None], 1)
-    true = corners_of(true_boxes(truths), np.stack([t.size for t in truths]))
-    z = np.take_along_axis(true[row, :, 2], order, 1)
-    places = unproject(np.stack([t.K for t in truths])[row], np.stack(replies)[row], z)
-    return _best(truths, row, se3.align(places, corners))
+    K, boxes = np.stack([t.K for t in truths]), true_boxes(truths)
+    depth = corners_of(boxes, np.stack([t.size for t in truths]))[..., 2]
+    places = unproject(K[row], np.stack(replies)[row], np.take_along_axis(depth[row], order, 1))
+    own = unproject(K, np.stack([t.points for t in truths]), depth)
+    true = se3.align(own, SIGNS * np.stack([t.size for t in truths])[:, None] / 2)
+    return _best(truths, row, se3.align(places, corners), true)
 
 
 def _orders(truths: Sequence[Truth]) -> tuple[Int[Array, "m"], Int[Array, "m 8"]]:
@@ -55,12 +57,14 @@ def _orders(truths: Sequence[Truth]) -> tuple[Int[Array, "m"], Int[Array, "m 8"]
     return row, np.concatenate([t.orders for t in truths])
 
 
-def _best(truths: Sequence[Truth], row: Int[Array, "m"], found: Float[Array, "m 4 4"]) -> Float[Array, "n"]:
-    """The best IoU of a truth's box with those found for it."""
+def _best(
+    truths: Sequence[Truth], row: Int[Array, "m"], found: Float[Array, "m 4 4"], true: Float[Array, "n 4 4"]
+) -> Float[Array, "n"]:
+    """The best IoU of each truth's box with those found for it."""
     size = np.stack([t.size for t in truths])[row]
-    true = turned(true_boxes(truths)[row], found, np.array([t.round_axis for t in truths])[row])
+    facing = turned(true[row], found, np.array([t.round_axis for t in truths])[row])
     best = np.zeros(len(truths))
-    np.maximum.at(best, row, box_ious(true, size, found, size))
+    np.maximum.at(best, row, box_ious(facing, size, found, size))
     return best
 
 

@@ -49,10 +49,10 @@ def frechet_px(truths: list[Truth], replies: list[Any], ways: list[Any]) -> Floa
     return frechet(apart(padded(replies)[0], padded(ways)[0]))
 
 
-def start_px(truths: Sequence[Truth], replies: Sequence[Any]) -> Float[Array, "n"]:
+@best_way
+def start_px(truths: list[Truth], replies: list[Any], ways: list[Any]) -> Float[Array, "m"]:
     """Distance (px) of the first points."""
-    off = np.stack([r[0] for r in replies]) - np.stack([t.points[0] for t in truths])
-    return np.asarray(np.linalg.norm(off, axis=1))
+    return np.asarray(np.linalg.norm(np.stack([r[0] for r in replies]) - np.stack([w[0] for w in ways]), axis=1))
 
 
 @best_way
