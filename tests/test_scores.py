@@ -494,6 +494,17 @@ def test_a_score_that_does_not_apply_has_no_value(made: Made) -> None:
     assert mean_of(rule("box_iou"), [], []).value is None
 
 
+def test_rows_without_camera_and_evidence_have_the_scores_that_need_points_alone() -> None:
+    """As the released BOP-Ask files are."""
+    points = {"pose": np.arange(16.0).reshape(8, 2) ** 2, "grasp": TRUE * 100, "trajectory": np.eye(2) * 90}
+    for task, said in points.items():
+        bare = truth(task, said.tolist(), camera_K=None)
+        values = {name: one.value for name, one in score(bare, said).items()}
+        for name, one in SCORES[task].items():
+            applies = one.needs == "row" and not one.evidence
+            assert values[name] == (pytest.approx(one.best) if applies else None), name
+
+
 def test_balanced_accuracy() -> None:
     truths = [truth("spatial", answer=a) for a in ("Yes", "Yes", "Yes", "No")]
     assert balanced(truths, [True, True, True, True]) == 0.5

@@ -19,7 +19,7 @@ Counted = Callable[[list[int], tuple[int, ...]], float]
 
 def recall_of(named: list[int], right: tuple[int, ...]) -> float:
     """Share of the set that some point names."""
-    return len(set(named) & set(right)) / len(right)
+    return len(set(named) & set(right)) / max(len(right), 1)
 
 
 def precision_of(named: list[int], right: tuple[int, ...]) -> float:

@@ -46,6 +46,8 @@ class Rule:
     unit: str = ""
     needs: str = "row"
     """'row', 'masks' (who is seen at each pixel) or 'scene' (meshes and poses)."""
+    evidence: tuple[str, ...] = ()
+    """Keys that a truth's evidence has to have: foreign rows have none."""
     points: tuple[int, int] | None = None
     """Fewest and most points of a well-formed reply; None: yes or no."""
     explain: Callable[[Truth, Any], dict[str, Any]] | None = None
@@ -78,11 +80,15 @@ class Rule:
 
     def applies(self, truth: Truth) -> bool:
         """Whether a truth has what this score looks at."""
-        return truth.kind == self.task and {
-            "row": True,
-            "masks": truth.look is not None,
-            "scene": truth.stage is not None and truth.T_world_cam is not None,
-        }.get(self.needs, False)
+        return (
+            truth.kind == self.task
+            and all(key in truth.evidence for key in self.evidence)
+            and {
+                "row": True,
+                "masks": truth.look is not None,
+                "scene": truth.stage is not None and truth.T_world_cam is not None,
+            }.get(self.needs, False)
+        )
 
     def malformed(self, reply: Reply) -> str:
         """Why a reply cannot be scored; '' where it can."""

@@ -11,6 +11,7 @@ from bopask.bench.scores import binary, grasp, physical_grasp, physical_path, po
 from bopask.bench.scores.score import Reply, Rule, Score
 from bopask.bench.scores.truth import Truth
 
+BOX = ("T_cam_box", "size_m")
 MANY = 64
 """Points that an answer may have at most."""
 
@@ -58,17 +59,31 @@ def _grasp_rules() -> tuple[Rule, ...]:
 
 RULES: tuple[Rule, ...] = (
     _pose("hull_iou", pose.hull_iou),
-    _pose("box_iou", pose.box_iou),
-    _pose("box_iou_depth", pose.box_iou_depth),
+    _pose("box_iou", pose.box_iou, evidence=BOX),
+    _pose("box_iou_depth", pose.box_iou_depth, evidence=BOX),
     *_grasp_rules(),
-    _grasp("grasp_physical", physical_grasp.grasp_physical, worst=0.0, needs="scene", explain=physical_grasp.why),
+    _grasp(
+        "grasp_physical",
+        physical_grasp.grasp_physical,
+        worst=0.0,
+        needs="scene",
+        evidence=("grasp", "T_cam_obj"),
+        explain=physical_grasp.why,
+    ),
     _path("trajectory_success", trajectory.trajectory_success, worst=0.0, needs="masks", explain=trajectory.why),
     _px("distance_px", trajectory.distance_px),
     _px("frechet_px", trajectory.frechet_px),
     _px("start_px", trajectory.start_px),
     _px("end_px", trajectory.end_px),
     _path("chamfer_spatialcli", trajectory.chamfer_spatialcli, worst=0.0),
-    _path("path_physical", physical_path.path_physical, worst=0.0, needs="scene", explain=physical_path.why),
+    _path(
+        "path_physical",
+        physical_path.path_physical,
+        worst=0.0,
+        needs="scene",
+        evidence=("waypoints_m",),
+        explain=physical_path.why,
+    ),
     _move("recall", rearrangement.best_set(rearrangement.recall_of), needs="masks", explain=rearrangement.why),
     _move("precision", rearrangement.best_set(rearrangement.precision_of), needs="masks", explain=rearrangement.why),
     _move("f1", rearrangement.best_set(rearrangement.f1_of), needs="masks", explain=rearrangement.why),

@@ -37,6 +37,7 @@ class Truth:
     """The row's own answer; no points for yes and no."""
     yes: bool | None
     K: Float[Array, "3 3"]
+    """NaN where the row has no camera."""
     width: int
     height: int
     T_world_cam: Float[Array, "4 4"] | None
@@ -49,8 +50,11 @@ class Truth:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Truth:
-        """Of a row as `docs/formats.md` has it, `evidence` parsed or not."""
-        evidence, T = row["evidence"], row.get("T_world_cam")
+        """Of a row as `docs/formats.md` has it, `evidence` parsed or not.
+
+        A foreign row may lack camera, world and evidence: then only scores that look at points apply.
+        """
+        evidence, K, T = row.get("evidence") or {}, row.get("camera_K"), row.get("T_world_cam")
         points = np.array(row.get("answer_points") or [], float).reshape(-1, 2)
         return cls(
             id=str(row["id"]),
@@ -60,7 +64,7 @@ class Truth:
             layout=str(row.get("layout", "")),
             points=points,
             yes={"Yes": True, "No": False}.get(str(row["answer"])) if not len(points) else None,
-            K=np.array(row["camera_K"], float).reshape(3, 3),
+            K=np.full((3, 3), np.nan) if K is None else np.array(K, float).reshape(3, 3),
             width=int(row["width"]),
             height=int(row["height"]),
             T_world_cam=None if T is None else np.array(T, float).reshape(4, 4),
@@ -109,7 +113,9 @@ class Truth:
 
     @cached_property
     def T_cam_grasps(self) -> Float[Array, "k 4 4"]:
-        """Every grasp that is right; the answer's first."""
+        """Every grasp that is right; the answer's first. Of a foreign row, none."""
+        if "grasp" not in self.evidence:
+            return np.zeros((0, 4, 4))
         claims = [self.evidence["grasp"], *self.evidence.get("alternatives", ())]
         return np.array(self.evidence["T_cam_obj"], float) @ np.array([c["T_obj_grasp"] for c in claims], float)
 
