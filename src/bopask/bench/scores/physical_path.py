@@ -113,10 +113,17 @@ def walked(stage: Stage, instances: Sequence[int], path: Float[Array, "w 3"]) ->
     return "free" if carried.free_along(after(offsets, OPENS), STEP) else "collides"
 
 
+def touching(carried: Carried) -> set[int]:
+    """What is nearer than TOUCH to the object where it stands; found once an object of a layout."""
+    known: set[int] | None = carried.__dict__.get("_touching")
+    if known is None:
+        known = {b for b in (SUPPORT, *carried.others) if carried.distance(np.zeros(3), b) < TOUCH}
+        carried.__dict__["_touching"] = known
+    return known
+
+
 def leaves(carried: Carried, offsets: Float[Array, "w 3"]) -> bool:
     """Whether the object, on its first centimetres, meets nothing but what it touches where it stands."""
-    here = offsets[0]
-    touched = {b for b in (SUPPORT, *carried.others) if carried._bound(here[None], b) < TOUCH}
-    touched = {b for b in touched if carried.distance(here, b) < TOUCH}
+    touched = touching(carried)
     first = at_arc_length(offsets, np.arange(STEP, min(OPENS, length(offsets)), STEP))
     return all(carried.hits(offset) <= touched for offset in first)
