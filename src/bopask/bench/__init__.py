@@ -1,0 +1,1 @@
+"""To measure a model: scores of parsed replies."""
