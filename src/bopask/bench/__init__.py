@@ -1,0 +1,1 @@
+"""Models measured on questions: how they write their answers, what the answers are worth, who answers what."""
