@@ -13,7 +13,9 @@ SAID = re.compile(
     r"|\banswer(?: is|:| would be)[\s*_\"'`:]{0,8}(not )?(yes|no)\b"
     r"|\\boxed\{(?:\\text\{)?(yes|no)\b",
 )
-OPENS = re.compile(r"[\s*_\"'`]{0,8}(yes|no)\b[\s*_]{0,8}(?:it|the|that|this|they|there|he|she|i|we|because|they're|it's)\b")
+OPENS = re.compile(
+    r"[\s*_\"'`]{0,8}(yes|no)\b[\s*_]{0,8}(?:it|the|that|this|they|there|he|she|i|we|because|they're|it's)\b"
+)
 BOTH = re.compile(r"\b(?:yes\s{0,3}(?:/|or|and)\s{0,3}no|no\s{0,3}(?:/|or|and)\s{0,3}yes)\b")
 REFUSAL = re.compile(
     r"\b(?:(?:i am|i'm) (?:sorry|unable|not able)|sorry|i (?:cannot|can't|can not|won't|am not able|do not see|don't see)"

@@ -55,7 +55,9 @@ def scan(text: str, keyed: bool = False) -> Scan:
             values = _numbers(inside, text[token.start()], text[token.end() - 1])
             if values is not None:
                 key = KEY.search(text, max(0, token.start() - 40), token.start()) if keyed else None
-                groups.append(Group(token.start(), token.end(), values, cluster if depth else -1, key[1] if key else ""))
+                groups.append(
+                    Group(token.start(), token.end(), values, cluster if depth else -1, key[1] if key else "")
+                )
         elif opening:
             # A parenthesis is a list only where a list or a point follows at once; else it is prose.
             lists = opening == "[" or (opening == "(" and NEXT_OPENS.match(text, token.end()) is not None)
