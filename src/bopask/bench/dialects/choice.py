@@ -18,8 +18,9 @@ OPENS = re.compile(
 )
 BOTH = re.compile(r"\b(?:yes\s{0,3}(?:/|or|and)\s{0,3}no|no\s{0,3}(?:/|or|and)\s{0,3}yes)\b")
 REFUSAL = re.compile(
-    r"\b(?:(?:i am|i'm) (?:sorry|unable|not able)|sorry|i (?:cannot|can't|can not|won't|am not able|do not see|don't see)"
-    r"|unable to|as an ai|cannot (?:be determined|determine|tell|see|identify|provide|locate)|can't (?:tell|determine|see)"
+    r"\b(?:(?:i am|i'm) (?:sorry|unable|not able)|sorry"
+    r"|i (?:cannot|can't|can not|won't|am not able|do not see|don't see)|unable to|as an ai"
+    r"|cannot (?:be determined|determine|tell|see|identify|provide|locate)|can't (?:tell|determine|see)"
     r"|not possible to|impossible to|not sure|no image|not visible|there (?:are|is) (?:none|no))\b"
 )
 AROUND = 20_000

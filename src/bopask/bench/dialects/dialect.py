@@ -1,4 +1,4 @@
-"""A dialect: a form, a frame and the sentence that asks for them. `write` and `parse` are exact inverses up to rounding."""
+"""A dialect: a form, a frame and the sentence that asks for them. `parse` undoes `write`, up to rounding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from bopask.bench.dialects.choice import parse_choice, refuses
-from bopask.bench.dialects.forms import Form
+from bopask.bench.dialects.forms import Form, Found
 from bopask.bench.dialects.frames import Axis, Frame
 from bopask.bench.dialects.parsed import CHOICES, COUNTS, Parsed, Status
 from bopask.bench.dialects.unwrap import unwrap
@@ -19,14 +19,15 @@ Answer: TypeAlias = bool | Sequence[Sequence[float]]
 """Yes or no, or pixels [u, v] of the original image."""
 
 WHAT = {
-    "pose": "the eight corners of the cuboid: the bottom face first, then the top face, each counter-clockwise seen from"
-    " above, starting at the front-left corner",
-    "grasp": "the grasp center, left finger base, right finger base, left finger tip and right finger tip, in this order",
+    "pose": "the eight corners of the cuboid: the bottom face first, then the top face, each counter-clockwise seen"
+    " from above, starting at the front-left corner",
+    "grasp": "the grasp center, left finger base, right finger base, left finger tip and right finger tip, in this"
+    " order",
     "trajectory": "the ordered waypoints of the base of the object that is carried, from where it stands to just above"
     " its goal",
     "rearrangement": "one point on the object that has to be moved",
-    "rearrangement/all": "one point on each object that has to be moved, in an order in which they can be taken away one"
-    " after another",
+    "rearrangement/all": "one point on each object that has to be moved, in an order in which they can be taken away"
+    " one after another",
 }
 WHAT["rearrangement/set"] = WHAT["rearrangement/all"]
 FORMATS = (" Answer with ", " Your answer should be ")
@@ -59,7 +60,7 @@ class Dialect:
         """An answer as a model of this family would write it.
 
         Raises:
-            ValueError: a point lies outside the image, which no dialect can say, or there are not as many as the task's.
+            ValueError: a point lies outside the image, which no dialect can say, or the task has not as many.
         """
         if isinstance(answer, bool):
             return "Yes" if answer else "No"
@@ -89,28 +90,21 @@ class Dialect:
         """Text that is out of its wrappers."""
         if task in CHOICES:
             return parse_choice(text, notes)
-        values, status, more = self.form.find(text, task)
-        notes = (*notes, *more)
-        if status is Status.NO_POINTS:
-            return Parsed(Status.REFUSAL if refuses(text) else status, notes=notes)
-        if not values:
-            return Parsed(status, notes=notes)
-        return self._place(values, status, task, width, height, notes)
+        found = self.form.find(text, task)
+        notes = (*notes, *found.notes)
+        if found.status is Status.NO_POINTS:
+            return Parsed(Status.REFUSAL if refuses(text) else Status.NO_POINTS, notes=notes)
+        if not found.values:
+            return Parsed(found.status, notes=notes)
+        return self._place(found, task, width, height, notes)
 
-    def _place(
-        self,
-        values: Sequence[tuple[float, ...]],
-        status: Status,
-        task: str,
-        width: int,
-        height: int,
-        notes: tuple[str, ...],
-    ) -> Parsed:
+    def _place(self, found: Found, task: str, width: int, height: int, notes: tuple[str, ...]) -> Parsed:
         """Written numbers to pixels, once they are all possible."""
+        values, status = found.values, found.status
         if any(len(v) not in (2, 4) for v in values):
             return Parsed(Status.MALFORMED, notes=(*notes, "not_pairs"))
         if any(len(v) == 4 for v in values):
-            if not hasattr(self.form, "box") and not hasattr(self.form, "start"):
+            if not self.form.boxes:
                 return Parsed(Status.MALFORMED, notes=(*notes, "not_pairs"))
             notes = (*notes, "box_centre")
         written = tuple(x for v in values for x in v)

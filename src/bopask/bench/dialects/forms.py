@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from itertools import pairwise
+from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
 from bopask.bench.dialects.labels import by_label
 from bopask.bench.dialects.parsed import GRASP_LABELS, Status
@@ -29,6 +30,9 @@ class Found(NamedTuple):
 
 class Form(Protocol):
     """One way to spell points."""
+
+    boxes: ClassVar[bool]
+    """Whether a box stands for the point in its middle."""
 
     def write(self, points: Sequence[Written], task: str) -> str: ...
 
@@ -53,6 +57,7 @@ class Lists:
     labelled: bool = True
     """Whether `write` labels the points of a grasp."""
     gap: str = ", "
+    boxes: ClassVar[bool] = False
     FOREIGN = re.compile(r"<points?\s|[\"'](?:point|point_2d|bbox_2d|box_2d)[\"'] {0,4}:|<box>|<\|box_start\|>")
 
     def write(self, points: Sequence[Written], task: str) -> str:
@@ -78,6 +83,7 @@ class Objects:
     """The numbers are y before x."""
     plain: bool = False
     """Lists without keys are read too (and noted)."""
+    boxes: ClassVar[bool] = True
     OTHERS = frozenset({"point", "point_2d", "box_2d", "bbox_2d", "bbox", "box", "bounding_box"})
     FOREIGN = re.compile(r"<points?\s|<box>|<\|box_start\|>")
 
@@ -116,6 +122,7 @@ class Objects:
 class Tags:
     """Molmo: `<point x="38.1" y="42.8" alt="…">…</point>`, `<points x1="…" y1="…" x2="…" y2="…" alt="…">…</points>`."""
 
+    boxes: ClassVar[bool] = False
     TAG = re.compile(r"<(points?)\s([^<>]*+)(>?)")
     # A word is tried at its first letter only, else a long one without '=' would be scanned once a letter.
     ATTRIBUTE = re.compile(r"(?<![\w-])([A-Za-z_][\w-]*+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
@@ -123,10 +130,9 @@ class Tags:
     FOREIGN = re.compile(r"[\"'](?:point|point_2d|bbox_2d|box_2d)[\"'] {0,4}:|<box>|<\|box_start\|>")
 
     def write(self, points: Sequence[Written], task: str) -> str:
-        name = GRASP_LABELS[0] if task == "grasp" else "answer"
         if len(points) == 1:
-            (x, y), name = points[0], "answer"
-            return f'<point x="{x}" y="{y}" alt="{name}">{name}</point>'
+            x, y = points[0]
+            return f'<point x="{x}" y="{y}" alt="answer">answer</point>'
         places = " ".join(f'x{i + 1}="{x}" y{i + 1}="{y}"' for i, (x, y) in enumerate(points))
         return f'<points {places} alt="answer">answer</points>'
 
@@ -169,7 +175,8 @@ class Tags:
 class Boxes:
     """Points or boxes between two tokens; without the tokens, a list in the form of `bare`.
 
-    Qwen2-VL: `<|box_start|>(221,423),(569,886)<|box_end|>`, two points a box. InternVL: `<box>[[x1, y1, x2, y2]]</box>`.
+    Qwen2-VL: `<|box_start|>(221,423),(569,886)<|box_end|>`, two points a box.
+    InternVL: `<box>[[x1, y1, x2, y2]]</box>`.
     """
 
     start: str
@@ -177,6 +184,7 @@ class Boxes:
     bare: Lists
     tokens: bool = False
     """Whether `write` uses the tokens: then a point is a box of no size."""
+    boxes: ClassVar[bool] = True
     FOREIGN = re.compile(r"<points?\s|[\"'](?:point|point_2d|bbox_2d|box_2d)[\"'] {0,4}:")
 
     def write(self, points: Sequence[Written], task: str) -> str:
@@ -223,7 +231,7 @@ def select(found: Scan, text: str, task: str, merge: bool = False) -> Found:
 
     With `merge` (JSON objects) loose ones are one run, whatever stands between them.
     """
-    groups, notes = found.groups, ()
+    groups, notes = found.groups, tuple[str, ...]()
     if not groups:
         return Found((), Status.TRUNCATED) if found.unclosed and not merge else NOTHING
     runs = _lists(groups)
@@ -264,7 +272,7 @@ def _lists(groups: list[Group]) -> list[list[Group]]:
 def _runs(groups: list[Group], text: str) -> list[list[Group]]:
     """Loose points, parted where a sentence ends or much is said between them."""
     runs = [[groups[0]]]
-    for last, group in zip(groups, groups[1:], strict=False):
+    for last, group in pairwise(groups):
         apart = group.start - last.end > FAR or (
             group.start - last.end > 2 and BREAK.search(text, last.end, group.start) is not None
         )

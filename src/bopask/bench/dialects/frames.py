@@ -2,7 +2,8 @@
 
 Pixel (0, 0) is the centre of the top-left pixel, everywhere in bopask. Two conventions follow:
 
-- a *share* of the image (0–1, 0–100, 0–1000) counts from its left edge, which is u = -0.5: x = scale · (u + 0.5) / width;
+- a *share* of the image (0–1, 0–100, 0–1000) counts from its left edge, which is u = -0.5:
+  x = scale · (u + 0.5) / width;
 - a *pixel* written by a model is an index, so a whole number is a centre: x = u; in an image that was resized to
   `w` columns, x = (u + 0.5) · w / width - 0.5.
 
@@ -74,7 +75,7 @@ class SmartPixels:
 
 @dataclass(frozen=True)
 class FittedPixels:
-    """Pixels of the image that Claude sees: long side at most `max_side` (px), at most `max_tokens` patches of 28 px."""
+    """Pixels of the image that Claude sees: sides at most `max_side` (px), at most `max_tokens` patches of 28 px."""
 
     max_side: int = 1568
     max_tokens: int = 1568

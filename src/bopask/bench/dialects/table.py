@@ -22,14 +22,17 @@ IN_UNITS = (
     "The coordinates should be between 0 and 1, indicating the normalized pixel locations of the points in the image."
 )
 TUPLES = (
-    "Your answer should be formatted as a list of tuples, i.e. [(x1, y1), (x2, y2), ...], where each tuple contains the x"
-    " and y coordinates of a point. "
+    "Your answer should be formatted as a list of tuples, i.e. [(x1, y1), (x2, y2), ...], where each tuple contains the"
+    " x and y coordinates of a point. "
 )
 PIXEL_LIST = Dialect(
     "pixels", SQUARE, Pixels(), f"Write [[x, y], [x, y], ...] {IN_PIXELS}.", how_grasp=f"{LABELLED}, {IN_PIXELS}."
 )
 CLAUDE = replace(PIXEL_LIST, name="claude", frame=FittedPixels())
-QWEN_JSON = 'Point to each of them and report the point coordinates in JSON format like this: [{"point_2d": [x, y], "label": "..."}, ...]'
+QWEN_JSON = (
+    "Point to each of them and report the point coordinates in JSON format like this:"
+    ' [{"point_2d": [x, y], "label": "..."}, ...]'
+)
 
 _ALL = (
     replace(PIXEL_LIST, name="bopask"),
@@ -45,8 +48,8 @@ _ALL = (
         "qwen2-vl",
         Boxes("<|box_start|>", "<|box_end|>", Lists(outer=False, labelled=False)),
         Share(1000, 0),
-        "Write every point as (x,y), as in (221,423),(569,886), with integers from 0 to 1000, relative to the image's width"
-        " and height.",
+        "Write every point as (x,y), as in (221,423),(569,886), with integers from 0 to 1000, relative to the image's"
+        " width and height.",
     ),
     Dialect(
         "qwen2.5-vl",
@@ -64,15 +67,15 @@ _ALL = (
         "gemini",
         Objects("point", "box_2d", swapped=True),
         Share(1000, 0),
-        'The answer should follow the json format: [{"point": [y, x], "label": "..."}, ...]. The points are in [y, x] format'
-        " normalized to 0-1000.",
+        'The answer should follow the json format: [{"point": [y, x], "label": "..."}, ...]. The points are in [y, x]'
+        " format normalized to 0-1000.",
     ),
     Dialect(
         "internvl",
         Boxes("<box>", "</box>", replace(SQUARE, labelled=False), tokens=True),
         Share(1000, 0),
-        "Write <box>[[x1, y1, x2, y2], ...]</box> with integers from 0 to 1000, relative to the image's width and height:"
-        " for each point the smallest box round it.",
+        "Write <box>[[x1, y1, x2, y2], ...]</box> with integers from 0 to 1000, relative to the image's width and"
+        " height: for each point the smallest box round it.",
     ),
     Dialect("roborefer", replace(ROUND, labelled=False), Share(1, 3), TUPLES + IN_UNITS),
     CLAUDE,
