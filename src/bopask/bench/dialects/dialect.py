@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -101,33 +102,35 @@ class Dialect:
     def _place(self, found: Found, task: str, width: int, height: int, notes: tuple[str, ...]) -> Parsed:
         """Written numbers to pixels, once they are all possible."""
         values, status = found.values, found.status
-        if any(len(v) not in (2, 4) for v in values):
+        sizes = set(map(len, values))
+        if not sizes <= ({2, 4} if self.form.boxes else {2}):
             return Parsed(Status.MALFORMED, notes=(*notes, "not_pairs"))
-        if any(len(v) == 4 for v in values):
-            if not self.form.boxes:
-                return Parsed(Status.MALFORMED, notes=(*notes, "not_pairs"))
-            notes = (*notes, "box_centre")
-        written = tuple(x for v in values for x in v)
+        written = tuple(chain.from_iterable(values))
         if not all(map(math.isfinite, written)):
             return Parsed(Status.NOT_FINITE, notes=notes)
         across, down = self.frame.axes(width, height)
-        lows, highs = (-self.beyond * across.top, -self.beyond * down.top), (across.top, down.top)
-        for i, x in enumerate(written):
-            if not lows[i % 2] <= x <= highs[i % 2] - lows[i % 2]:
-                return Parsed(Status.OUT_OF_RANGE, notes=notes)
-        middles = [v if len(v) == 2 else (0.5 * (v[0] + v[2]), 0.5 * (v[1] + v[3])) for v in values]
+        if not (self._within(written[::2], across.top) and self._within(written[1::2], down.top)):
+            return Parsed(Status.OUT_OF_RANGE, notes=notes)
+        if 4 in sizes:
+            values = [v if len(v) == 2 else (0.5 * (v[0] + v[2]), 0.5 * (v[1] + v[3])) for v in values]
+            notes = (*notes, "box_centre")
         points = np.array(
-            [((x - across.offset) / across.gain, (y - down.offset) / down.gain) for x, y in middles], dtype=np.float64
+            [((x - across.offset) / across.gain, (y - down.offset) / down.gain) for x, y in values], dtype=np.float64
         )
         least, most = COUNTS[task]
         if status is Status.OK and not least <= len(points) <= most:
             status = Status.WRONG_COUNT
         return Parsed(status, points, None, notes, written)
 
+    def _within(self, xs: Sequence[float], top: float) -> bool:
+        """Whether written numbers of one axis are possible."""
+        slack = self.beyond * top
+        return -slack <= min(xs) and max(xs) <= top + slack
+
     def _number(self, pixel: float, axis: Axis) -> str:
         """One coordinate as text."""
         x = round(axis.gain * float(pixel) + axis.offset, self.frame.decimals) + 0.0  # + 0.0: no '-0'
-        if not -self.beyond * axis.top <= x <= axis.top * (1 + self.beyond):
+        if not self._within((x,), axis.top):
             raise ValueError(f"{self.name} cannot say the pixel {pixel}: it lies outside the image")
         return f"{x:.{self.frame.decimals}f}"
 

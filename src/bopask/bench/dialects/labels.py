@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 LABEL = re.compile(r"grasp[ _-]cent(?:er|re)|(left|right)[ _-]finger[ _-](base|tip)", re.I)
@@ -20,8 +21,10 @@ def by_label(spans: Sequence[tuple[int, int]], text: str) -> tuple[int, ...] | N
     ways of reading them are possible.
     """
     first = max(0, spans[0][0] - NEAR, text.rfind("{", 0, spans[0][0]))  # a JSON object's own label, no other's
-    bounds = [first, *(x for span in spans for x in span), len(text)]
-    gaps = [_labels(text, bounds[i], bounds[i + 1]) for i in range(0, len(bounds), 2)]
+    gaps: list[list[int]] = [[] for _ in range(len(spans) + 1)]
+    ends = [end for _, end in spans]
+    for m in LABEL.finditer(text, first):
+        gaps[bisect_right(ends, m.start())].append(PLACES[m[1].lower(), m[2].lower()] if m[1] else 0)
     as_they_come = tuple(range(len(spans)))
     if not any(gaps[1:-1]):  # none, or all named before the list
         return as_they_come if len(gaps[0]) < 2 or gaps[0] == sorted(set(gaps[0])) else None
@@ -33,8 +36,3 @@ def _order(labels: list[list[int]]) -> tuple[int, ...] | None:
     """Where the label of each place stands; None if the labels are not each place once."""
     names = [label[0] if label else -1 for label in labels]
     return tuple(names.index(i) for i in range(len(names))) if sorted(names) == list(range(len(names))) else None
-
-
-def _labels(text: str, start: int, end: int) -> list[int]:
-    """The labels named in a piece of text, as places in the answer."""
-    return [PLACES[m[1].lower(), m[2].lower()] if m[1] else 0 for m in LABEL.finditer(text, start, end)]

@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 NUMBER = r"[-+]?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?"
 """A decimal number in ASCII digits. '024' is none: '[1,024]' is a number with a thousands separator, not a point."""
-PAIR = re.compile(rf"\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,?\s*+")
 ONE = re.compile(NUMBER)
-BRACKET = re.compile(r"[\[(]([^\[\](){}]*+)[\])]|([\[({])|([\])}])")
+BRACKET = re.compile(
+    # a point; any other brackets without brackets inside; an opening one; a closing one
+    rf"[\[(]\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,?\s*+[\])]|[\[(]([^\[\](){{}}]*+)[\])]|([\[(])|([\])])"
+)
 KEY = re.compile(r"[\"']([A-Za-z_0-9]{1,24})[\"'] {0,4}: {0,4}$")
 NEXT_OPENS = re.compile(r"\s{0,8}[\[(]")
 TAIL = re.compile(r"[\[(]\s*+[-+.]?[0-9][^\[\](){}A-Za-z]*+$")
 NOT_FINITE = frozenset(sign + word for sign in ("", "-", "+") for word in ("nan", "inf", "infinity"))
 LONGEST = 40
 """Characters of a number; a longer one is not what a model means by a coordinate."""
-CLOSES = {"]": "[", ")": "(", "}": "{"}
+CLOSES = {"]": "[", ")": "("}
 
 
 class Group(NamedTuple):
@@ -48,19 +50,19 @@ class Scan(NamedTuple):
 def scan(text: str, keyed: bool = False) -> Scan:
     """All groups of numbers in a text, in order. With `keyed`, also the JSON keys before them."""
     groups, stack, cluster, depth = list[Group](), list[tuple[str, bool]](), -1, 0
-    held = {"[": 0, "(": 0, "{": 0}
+    held = {"[": 0, "(": 0}
     for token in BRACKET.finditer(text):
-        inside, opening, closing = token.groups()
-        if inside is not None:
-            values = _numbers(inside, text[token.start()], text[token.end() - 1])
+        x, y, inside, opening, closing = token.groups()
+        if x is not None or inside is not None:
+            start, end = token.span()
+            same = (text[start] == "[") == (text[end - 1] == "]")
+            values = _pair(x, y, same) if x is not None else _numbers(inside, text[start] == "[", same)
             if values is not None:
-                key = KEY.search(text, max(0, token.start() - 40), token.start()) if keyed else None
-                groups.append(
-                    Group(token.start(), token.end(), values, cluster if depth else -1, key[1] if key else "")
-                )
+                key = KEY.search(text, max(0, start - 40), start) if keyed else None
+                groups.append(Group(start, end, values, cluster if depth else -1, key[1] if key else ""))
         elif opening:
             # A parenthesis is a list only where a list or a point follows at once; else it is prose.
-            lists = opening == "[" or (opening == "(" and NEXT_OPENS.match(text, token.end()) is not None)
+            lists = opening == "[" or NEXT_OPENS.match(text, token.end()) is not None
             cluster += lists and not depth
             depth += lists
             held[opening] += 1
@@ -76,23 +78,23 @@ def scan(text: str, keyed: bool = False) -> Scan:
     return Scan(groups, unclosed, cluster if depth else -1)
 
 
-def _numbers(inside: str, opening: str, closing: str) -> tuple[float, ...] | None:
+def _pair(x: str, y: str, same: bool) -> tuple[float, ...]:
+    """Two numbers; () where they are too long, or stand between brackets of two kinds."""
+    return (float(x), float(y)) if same and len(x) <= LONGEST and len(y) <= LONGEST else ()
+
+
+def _numbers(inside: str, square: bool, same: bool) -> tuple[float, ...] | None:
     """The numbers between two brackets; () where they are spoilt; None where there are no numbers to speak of."""
-    pair = PAIR.fullmatch(inside)
-    if pair is not None and (opening == "[") == (closing == "]"):
-        x, y = pair.groups()
-        return (float(x), float(y)) if len(x) <= LONGEST and len(y) <= LONGEST else ()
     parts = [part.strip() for part in inside.split(",")]
     if len(parts) > 1 and not parts[-1]:
         parts.pop()
     looks = [_looks_numeric(part) for part in parts]
-    if not any(looks) or (opening == "(" and len(parts) == 1):
+    if not any(looks) or (not square and len(parts) == 1):
         return None  # words; or '(2)', a remark
     if all(_is_number(part) for part in parts):
-        mismatched = (opening == "[") != (closing == "]")
-        return () if mismatched or len(parts) == 1 else tuple(map(float, parts))
+        return tuple(map(float, parts)) if same and len(parts) > 1 else ()
     # '[12, abc]' spoils an answer; '(about 30 cm, to the left)' is prose
-    return () if all(looks) or opening == "[" else None
+    return () if all(looks) or square else None
 
 
 def _looks_numeric(part: str) -> bool:
