@@ -21,7 +21,7 @@ REFUSAL = re.compile(
     r"\b(?:(?:i am|i'm) (?:sorry|unable|not able)|sorry"
     r"|i (?:cannot|can't|can not|won't|am not able|do not see|don't see)|unable to|as an ai"
     r"|cannot (?:be determined|determine|tell|see|identify|provide|locate)|can't (?:tell|determine|see)"
-    r"|not possible to|impossible to|not sure|no image|not visible|there (?:are|is) (?:none|no))\b"
+    r"|not possible to|impossible to|not sure|no image|not visible)\b"
 )
 AROUND = 20_000
 """Characters of a long reply, from each end, in which words are looked for."""

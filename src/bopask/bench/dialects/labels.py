@@ -10,7 +10,7 @@ LABEL = re.compile(r"grasp[ _-]cent(?:er|re)|(left|right)[ _-]finger[ _-](base|t
 PLACES = {("left", "base"): 1, ("right", "base"): 2, ("left", "tip"): 3, ("right", "tip"): 4}
 
 
-NEAR = 60
+NEAR = 200
 """Characters before the first point in which its label is looked for."""
 
 
