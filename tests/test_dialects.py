@@ -349,6 +349,12 @@ def test_unknown_models_are_not_guessed(model: str) -> None:
         dialect_named(model)
 
 
+def test_letters_whose_lower_case_is_longer_do_not_move_the_labels() -> None:
+    text = "İİİ Left finger base: [3, 4], Grasp center: [1, 2], Right finger base: [5, 6], Left finger tip: [7, 8],"
+    parsed = DIALECTS["pixels"].parse(f"{text} Right finger tip: [9, 9]", "grasp", WIDTH, HEIGHT)
+    assert parsed.written == (1, 2, 3, 4, 5, 6, 7, 8, 9, 9)
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 def test_a_guess_is_flagged(name: str) -> None:
     text = DIALECTS[name].write([(100.0, 200.0), (300.0, 400.0)], "trajectory", WIDTH, HEIGHT)
@@ -392,6 +398,9 @@ def test_an_instruction_said_back_is_no_answer(name: str) -> None:
 def test_the_common_format_is_one_of_the_table() -> None:
     assert DIALECTS[COMMON].name == "unit"
     assert all(name == dialect.name for name, dialect in DIALECTS.items())
+    page = (Path(__file__).resolve().parents[1] / "docs" / "dialects.md").read_text()
+    assert all(f"| `{name}` |" in page for name in DIALECTS)
+    assert all(f"| `{status}` |" in page for status in Status)
 
 
 @given(st.text(alphabet="[]()12, ", max_size=40))
