@@ -176,15 +176,35 @@ PIECES = (
 )
 
 
+def spoilt(text: str, rng: random.Random) -> str:
+    """A reply with up to three accidents: something left out, put in, or said twice."""
+    for _ in range(rng.randrange(4)):
+        i = rng.randrange(len(text) + 1)
+        j = min(len(text), i + rng.randrange(8))
+        text = text[:i] + rng.choice(("", rng.choice(PIECES), 2 * text[i:j])) + text[j:]
+    return text
+
+
 def fuzz(seed: int, count: int) -> Counter[tuple[str, str]]:
-    """Random texts through random dialects: how often each outcome came, every OK checked."""
+    """Random and spoilt texts through random dialects: how often each outcome came, every OK checked."""
     rng, outcomes = random.Random(seed), Counter[tuple[str, str]]()
     dialects, tasks = list(DIALECTS.values()), (*COUNTS, *CHOICES)
+    points = [[(rng.uniform(0, 639), rng.uniform(0, 479)) for _ in range(8)] for _ in range(20)]
+    counts = {"pose": 8, "grasp": 5, "trajectory": 4, "rearrangement": 1}
+    replies = [(d, t, d.write(p[: counts[t]], t, WIDTH, HEIGHT)) for d in dialects for t in COUNTS for p in points]
+    verdicts = ("Yes.", "**No**", "The answer is yes", "No, it is not.", "<answer>Yes</answer>")
+    replies += [(d, t, text) for d in dialects for t in CHOICES for text in verdicts]
+    dialect, task = dialects[0], tasks[0]
     for _ in range(count):
-        text = "".join(rng.choices(PIECES, k=rng.randrange(14)))
+        if rng.random() < 0.5:
+            dialect, task, text = rng.choice(replies)
+            text = spoilt(text, rng)
+        else:
+            text = "".join(rng.choices(PIECES, k=rng.randrange(14)))
         if rng.random() < 0.1:
             text = "".join(chr(rng.choice((rng.randrange(32, 127), rng.randrange(0xD7FF)))) for _ in range(30)) + text
-        dialect, task = rng.choice(dialects), rng.choice(tasks)
+        if rng.random() < 0.7:  # most of the written ones are foreign to the dialect that reads them
+            dialect, task = rng.choice(dialects), rng.choice(tasks)
         parsed = dialect.parse(text, task, WIDTH, HEIGHT)
         check(parsed, dialect, task, text)
         outcomes["points" if task in COUNTS else "choice", str(parsed.status)] += 1
@@ -220,7 +240,7 @@ def test_fuzz() -> None:
 @pytest.mark.slow
 def test_fuzz_a_million() -> None:
     outcomes = fuzz(1, 1_000_000)
-    assert outcomes["points", "ok"] > 10_000 and outcomes["choice", "ok"] > 10_000
+    assert outcomes["points", "ok"] > 50_000 and outcomes["choice", "ok"] > 10_000
 
 
 @pytest.mark.parametrize(
@@ -260,8 +280,8 @@ def test_fuzz_a_million() -> None:
     + ["[1, 2" + " " * 50 + "x]", "grasp center [1, 2] ", "(] ", "[) ", "wait, "],
 )
 def test_long_replies_take_linear_time(unit: str) -> None:
-    """Half a million characters of what makes a pattern try again; a quadratic one would not come back today."""
-    text = unit * (500_000 // len(unit))
+    """A hundred thousand characters of what makes a pattern try again; a quadratic one takes minutes."""
+    text = unit * (100_000 // len(unit))
     for dialect in DIALECTS.values():
         for task in ("grasp", "depth"):
             assert dialect.parse(text, task, WIDTH, HEIGHT).status in Status
@@ -329,6 +349,12 @@ def test_unknown_models_are_not_guessed(model: str) -> None:
         dialect_named(model)
 
 
+def test_letters_whose_lower_case_is_longer_do_not_move_the_labels() -> None:
+    text = "İİİ Left finger base: [3, 4], Grasp center: [1, 2], Right finger base: [5, 6], Left finger tip: [7, 8],"
+    parsed = DIALECTS["pixels"].parse(f"{text} Right finger tip: [9, 9]", "grasp", WIDTH, HEIGHT)
+    assert parsed.written == (1, 2, 3, 4, 5, 6, 7, 8, 9, 9)
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 def test_a_guess_is_flagged(name: str) -> None:
     text = DIALECTS[name].write([(100.0, 200.0), (300.0, 400.0)], "trajectory", WIDTH, HEIGHT)
@@ -372,6 +398,9 @@ def test_an_instruction_said_back_is_no_answer(name: str) -> None:
 def test_the_common_format_is_one_of_the_table() -> None:
     assert DIALECTS[COMMON].name == "unit"
     assert all(name == dialect.name for name, dialect in DIALECTS.items())
+    page = (Path(__file__).resolve().parents[1] / "docs" / "dialects.md").read_text()
+    assert all(f"| `{name}` |" in page for name in DIALECTS)
+    assert all(f"| `{status}` |" in page for status in Status)
 
 
 @given(st.text(alphabet="[]()12, ", max_size=40))

@@ -220,7 +220,7 @@ class Boxes:
 
 
 # What may stand between two points of one answer: no end of a sentence, except after a list's number.
-BREAK = re.compile(r"(?<![0-9])[.!?](?:\s|$)\s{0,8}[A-Za-z]")
+BREAK = re.compile(r"[.!?](?<![0-9][.!?])\s++[A-Za-z]")
 MARKER = re.compile(r"\banswer(?: is)? {0,4}\*{0,2}:", re.I)
 FAR = 100
 """Characters between two points of one answer, at most."""

@@ -17,6 +17,7 @@ BRACKET = re.compile(
     # a point; any other brackets without brackets inside; an opening one; a closing one
     rf"[\[(]\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,?\s*+[\])]|[\[(]([^\[\](){{}}]*+)[\])]|([\[(])|([\])])"
 )
+FOUR = re.compile(rf"\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+")
 KEY = re.compile(r"[\"']([A-Za-z_0-9]{1,24})[\"'] {0,4}: {0,4}$")
 NEXT_OPENS = re.compile(r"\s{0,8}[\[(]")
 TAIL = re.compile(r"[\[(]\s*+[-+.]?[0-9][^\[\](){}A-Za-z]*+$")
@@ -74,8 +75,14 @@ def scan(text: str, keyed: bool = False) -> Scan:
                 depth -= lists
                 if last == CLOSES[closing]:
                     break
-    unclosed = depth > 0 or TAIL.search(text, max(0, len(text) - 200)) is not None
+    unclosed = depth > 0 or _ends_in_a_point(text)
     return Scan(groups, unclosed, cluster if depth else -1)
+
+
+def _ends_in_a_point(text: str) -> bool:
+    """Whether a number, and no closing bracket, follows the last opening one."""
+    last = max(text.rfind("["), text.rfind("("))
+    return last >= 0 and TAIL.match(text, last) is not None
 
 
 def _pair(x: str, y: str, same: bool) -> tuple[float, ...]:
@@ -85,6 +92,8 @@ def _pair(x: str, y: str, same: bool) -> tuple[float, ...]:
 
 def _numbers(inside: str, square: bool, same: bool) -> tuple[float, ...] | None:
     """The numbers between two brackets; () where they are spoilt; None where there are no numbers to speak of."""
+    if same and len(inside) <= LONGEST and (box := FOUR.fullmatch(inside)):
+        return tuple(map(float, box.groups()))
     parts = [part.strip() for part in inside.split(",")]
     if len(parts) > 1 and not parts[-1]:
         parts.pop()

@@ -153,6 +153,7 @@ def guess_dialect(reply: str) -> Dialect:
         (r"[\"'](?:point|box_2d)[\"'] {0,4}:", "gemini"),
         (r"[\"'](?:point_2d|bbox_2d)[\"'] {0,4}:[^\]]{0,40}[0-9]{4}", "qwen2.5-vl"),
         (r"[\"'](?:point_2d|bbox_2d)[\"'] {0,4}:", "qwen3-vl"),
+        (r"^\([0-9]{1,4},[0-9]{1,4}\)(?:,\(|$)", "qwen2-vl"),
         (r"[\[(] {0,4}(?:0?\.[0-9]|[01](?:\.0{0,9})? {0,4},)", "unit"),
     )
     return DIALECTS[next((name for pattern, name in signs if re.search(pattern, reply)), "pixels")]

@@ -62,7 +62,8 @@ def _inside_answer(text: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
 
 
 def _others(answers: list[str], chosen: str) -> tuple[str, ...]:
-    return tuple({a for a in answers if a.split() != chosen.split() and a.strip()})
+    words = chosen.split()
+    return tuple({a for a in answers if a.split() != words and a.strip()})
 
 
 def _inside_fence(text: str) -> tuple[str, tuple[str, ...]]:
