@@ -49,6 +49,8 @@ def parser() -> argparse.ArgumentParser:
     _doctor(verbs)
     _download(verbs)
     _describe(verbs)
+    _score(verbs)
+    _baseline(verbs)
     return top
 
 
@@ -399,6 +401,53 @@ def download(args: argparse.Namespace) -> None:
     from bopask.bop.download import download as run
 
     print(run(args.dataset, args.out, args.split, endpoint=args.endpoint))
+
+
+def _score(verbs: Verbs) -> None:
+    verb = verbs.add_parser("score", help="what replies made elsewhere are worth")
+    verb.add_argument("data", type=Path, help="data set folder, as generate or select wrote it")
+    verb.add_argument("replies", type=Path, help='replies.jsonl: {"id", "reply"} a line')
+    verb.add_argument("--model", default="", help="name of who replied (default: what the replies say, or the file's)")
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--dialect", default="", help="how the replies write points (default: what is known of the model)")
+    how.add_argument("--guess", action="store_true", help="guess it of each reply; the report says so")
+    verb.add_argument("--bop", type=Path, help="BOP folder (default: where generate found it)")
+    verb.add_argument("--answered-only", action="store_true", help="a row without a reply was not asked, and no failure")
+    verb.add_argument("--out", type=Path, help="folder of the run (default: DATA.runs/MODEL)")
+    verb.add_argument("--overwrite", action="store_true", help="replace another run in --out")
+    verb.set_defaults(verb=score)
+
+
+def score(args: argparse.Namespace) -> None:
+    from bopask.bench.scoring import Scoring, default_run, score_replies, text
+
+    run = args.out or default_run(args.data, args.model or args.replies.stem)
+    told = score_replies(
+        Scoring(
+            args.data, args.replies, run, bop=args.bop, dialect=args.dialect, guess=args.guess, model=args.model,
+            answered_only=args.answered_only, overwrite=args.overwrite,
+        )
+    )  # fmt: skip
+    print(text(told))
+    print(f"Compare runs: bopask report {run} … --out report.html")
+
+
+def _baseline(verbs: Verbs) -> None:
+    verb = verbs.add_parser("baseline", help="replies that need no model, to see what a score is worth")
+    verb.add_argument("data", type=Path, help="data set folder")
+    verb.add_argument("--kind", required=True, help="random, centre, most-frequent, copy, oracle or noise:SIGMA (px)")
+    verb.add_argument("--out", type=Path, required=True, help="replies.jsonl to write; score it with bopask score")
+    verb.add_argument("--dialect", default="bopask", help="how they write points (bopask: pixels)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.set_defaults(verb=baseline)
+
+
+def baseline(args: argparse.Namespace) -> None:
+    from bopask.bench.baselines import Baseline
+    from bopask.bench.baselines import baseline as run
+
+    replies = run(Baseline(args.data, args.kind, args.out, args.dialect, args.seed))
+    print(f"{replies:,} replies: {args.out}")
 
 
 if __name__ == "__main__":
