@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _doctor(verbs)
     _download(verbs)
     _describe(verbs)
+    _eval(verbs)
     _score(verbs)
     _baseline(verbs)
     return top
@@ -403,6 +404,51 @@ def download(args: argparse.Namespace) -> None:
     print(run(args.dataset, args.out, args.split, endpoint=args.endpoint))
 
 
+def _eval(verbs: Verbs) -> None:
+    verb = verbs.add_parser("eval", help="ask a model every question of a data set, and score its replies")
+    verb.add_argument("data", type=Path, help="data set folder, as generate or select wrote it")
+    verb.add_argument("--model", required=True, help="PROVIDER/MODEL as inspect_ai writes it, as openai/gpt-5")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server; --model is then its own name")
+    verb.add_argument("--dialect", default="", help="how the model writes points (default: what is known of it)")
+    verb.add_argument("--format", default="native", choices=("native", "common"), help="its own, or one for all models")
+    verb.add_argument("--limit", type=int, help="ask only so many, spread over the tasks")
+    verb.add_argument("--blind", action="store_true", help="ask without the picture: a baseline")
+    verb.add_argument("--connections", type=int, default=8, help="requests at once (8)")
+    verb.add_argument("--temperature", type=float, default=0.0)
+    verb.add_argument("--max-tokens", type=int, help="of a reply (default: the provider's)")
+    verb.add_argument("--timeout", type=int, default=300, help="seconds for one attempt (300)")
+    verb.add_argument("--bop", type=Path, help="BOP folder (default: where generate found it)")
+    verb.add_argument("--out", type=Path, help="folder of the run (default: DATA.runs/MODEL)")
+    verb.add_argument("--overwrite", action="store_true", help="replace the run in --out: ask everything anew")
+    verb.set_defaults(verb=evaluate)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from bopask.bench.evaluate import Evaluation
+    from bopask.bench.evaluate import evaluate as run
+    from bopask.bench.scoring import default_run, text
+
+    for name in ("limit", "connections", "max_tokens", "timeout"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')}", f"is {getattr(args, name)}", "Give 1 or more")
+    marks = ("common" if args.format == "common" else "", "blind" if args.blind else "")
+    folder = args.out or default_run(args.data, "-".join(filter(None, (args.model, args.dialect, *marks))))
+    names = ("dialect", "format", "blind", "limit", "connections", "temperature", "max_tokens", "bop", "overwrite")
+    settings = {name: getattr(args, name) for name in names}
+    job = Evaluation(args.data, args.model, folder, args.vlm_url, timeout_s=args.timeout, **settings)
+    with tqdm(desc="replies", unit="") as bar:
+
+        def step(done: int, of: int) -> None:
+            bar.total, bar.n = of, done
+            bar.refresh()
+
+        told = run(job, step)
+    print(text(told))
+    print(f"Compare runs: bopask report {folder} … --out report.html")
+
+
 def _score(verbs: Verbs) -> None:
     verb = verbs.add_parser("score", help="what replies made elsewhere are worth")
     verb.add_argument("data", type=Path, help="data set folder, as generate or select wrote it")
@@ -412,7 +458,7 @@ def _score(verbs: Verbs) -> None:
     how.add_argument("--dialect", default="", help="how the replies write points (default: what is known of the model)")
     how.add_argument("--guess", action="store_true", help="guess it of each reply; the report says so")
     verb.add_argument("--bop", type=Path, help="BOP folder (default: where generate found it)")
-    verb.add_argument("--answered-only", action="store_true", help="a row without a reply was not asked, and no failure")
+    verb.add_argument("--answered-only", action="store_true", help="rows without a reply were not asked")
     verb.add_argument("--out", type=Path, help="folder of the run (default: DATA.runs/MODEL)")
     verb.add_argument("--overwrite", action="store_true", help="replace another run in --out")
     verb.set_defaults(verb=score)

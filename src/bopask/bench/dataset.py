@@ -100,25 +100,29 @@ class DataSet:
         Raises:
             InputError: there is none, it cannot be decoded, or its path leaves the folder.
         """
+        path = self.picture_path(row)
+        if path is None:
+            inner, data = PurePosixPath(str(row.get("image") or "")), self._carried(str(row["id"])) or b""
+            return Picture(data, SENT_AS_IS.get(inner.suffix.lower(), "image/png"))
+        mime = SENT_AS_IS.get(path.suffix.lower())
+        return Picture(path.read_bytes(), mime, path) if mime else Picture(_png(path), "image/png")
+
+    def picture_path(self, row: Mapping[str, Any]) -> Path | None:
+        """The file of a row's picture; None where the row carries it. Raises as `picture` does."""
         inner = PurePosixPath(str(row.get("image") or ""))
         if inner.is_absolute() or ".." in inner.parts:
             raise InputError(str(inner), "is an image path that leaves the BOP folder", "Generate the data set again")
         path = self.bop_root / inner if self.bop_root and inner.name else None
         if path and path.is_file():
-            mime = SENT_AS_IS.get(path.suffix.lower())
-            return Picture(path.read_bytes(), mime, path) if mime else Picture(_png(path), "image/png")
-        carried = self._carried(str(row["id"]))
-        if carried is None:
+            return path
+        if str(row["id"]) not in self._places:
             fix = "Give the BOP folder with --bop, or a data set with --embed-images"
             raise InputError(f"{self.out}, row {row['id']}", f"its picture {str(inner)!r} is not there", fix)
-        return Picture(carried, SENT_AS_IS.get(inner.suffix.lower(), "image/png"))
+        return None
 
     def _carried(self, id: str) -> bytes | None:
         """The bytes of the picture in a row."""
-        at = self._places.get(id)
-        if at is None:
-            return None
-        shard, group, row = at
+        shard, group, row = self._places[id]
         with open_shard(shard) as file:
             image = file.read_row_group(group, columns=["image"], use_threads=False)["image"]
             value: dict[str, Any] | None = image[row].as_py()
@@ -127,7 +131,7 @@ class DataSet:
     @cached_property
     def _places(self) -> dict[str, tuple[Path, int, int]]:
         """Shard, row group and row of the rows that carry a picture."""
-        places = {}
+        places: dict[str, tuple[Path, int, int]] = {}
         for shard in self.shards:
             with open_shard(shard) as file:
                 if not _embedded(file.schema_arrow):

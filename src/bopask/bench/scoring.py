@@ -326,4 +326,3 @@ def default_run(out: Path, name: str) -> Path:
     """Where a run goes that is not told: beside the data set, never in it."""
     safe = "".join(c if c.isalnum() or c in "-._" else "-" for c in name).strip("-.") or "run"
     return out.with_name(out.name + ".runs") / safe
-
