@@ -29,8 +29,6 @@ class Picture(NamedTuple):
 
     data: bytes
     mime: str
-    path: Path | None = None
-    """The file with these bytes, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class DataSet:
             inner, data = PurePosixPath(str(row.get("image") or "")), self._carried(str(row["id"])) or b""
             return Picture(data, SENT_AS_IS.get(inner.suffix.lower(), "image/png"))
         mime = SENT_AS_IS.get(path.suffix.lower())
-        return Picture(path.read_bytes(), mime, path) if mime else Picture(_png(path), "image/png")
+        return Picture(path.read_bytes(), mime) if mime else Picture(_png(path), "image/png")
 
     def picture_path(self, row: Mapping[str, Any]) -> Path | None:
         """The file of a row's picture; None where the row carries it. Raises as `picture` does."""
