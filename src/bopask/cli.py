@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _eval(verbs)
     _score(verbs)
     _baseline(verbs)
+    _select(verbs)
     return top
 
 
@@ -494,6 +495,35 @@ def baseline(args: argparse.Namespace) -> None:
 
     replies = run(Baseline(args.data, args.kind, args.out, args.dialect, args.seed))
     print(f"{replies:,} replies: {args.out}")
+
+
+def _select(verbs: Verbs) -> None:
+    verb = verbs.add_parser("select", help="a benchmark out of a large data set, evenly spread")
+    verb.add_argument("data", type=Path, help="data set folder to choose from")
+    verb.add_argument("--out", type=Path, required=True, help="folder of the selection; bopask verify proves it")
+    verb.add_argument("--n", type=int, default=688, help="questions (688, as the paper's core set)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument(
+        "--not-scenes-of",
+        type=Path,
+        action="append",
+        default=[],
+        help="data set to share no scene with; may be repeated",
+    )
+    verb.add_argument("--overwrite", action="store_true", help="replace the set in --out")
+    verb.set_defaults(verb=select)
+
+
+def select(args: argparse.Namespace) -> None:
+    from bopask.bench.select import Selection, text
+    from bopask.bench.select import select as run
+    from bopask.view.report import bop_root_of, write_report
+
+    if args.n < 1:
+        raise InputError("--n", f"is {args.n}", "Give 1 or more")
+    print(text(run(Selection(args.data, args.out, args.n, args.seed, tuple(args.not_scenes_of), args.overwrite))))
+    write_report(args.out, bop_root_of(args.out))
+    print(f"Look at the answers: {args.out / 'report.html'}")
 
 
 if __name__ == "__main__":

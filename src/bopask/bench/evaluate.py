@@ -9,6 +9,7 @@ copy of what RUN has to hold anyway.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ def evaluate(job: Evaluation, step: Callable[[int, int], object] = lambda done, 
     claim(job.run, key, job.overwrite)
     if job.overwrite:
         (job.run / "replies.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(job.run / "logs", ignore_errors=True)
     rows = chosen(list(data.rows(ASKED)), job.limit)
     write_json(job.run / "run.json", {"key": key, "model": job.model, "state": "asking"})
     path = job.run / "replies.jsonl"
