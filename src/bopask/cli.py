@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _score(verbs)
     _baseline(verbs)
     _select(verbs)
+    _report(verbs)
     return top
 
 
@@ -524,6 +525,26 @@ def select(args: argparse.Namespace) -> None:
     print(text(run(Selection(args.data, args.out, args.n, args.seed, tuple(args.not_scenes_of), args.overwrite))))
     write_report(args.out, bop_root_of(args.out))
     print(f"Look at the answers: {args.out / 'report.html'}")
+
+
+def _report(verbs: Verbs) -> None:
+    verb = verbs.add_parser("report", help="runs side by side: one page, and its tables as markdown")
+    verb.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders that eval or score wrote")
+    verb.add_argument(
+        "--out", type=Path, default=Path("report.html"), help="page to write (report.html); .md beside it"
+    )
+    verb.add_argument("--examples", type=int, default=2, help="best and worst replies drawn, a task and model (2)")
+    verb.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    verb.set_defaults(verb=report)
+
+
+def report(args: argparse.Namespace) -> None:
+    from bopask.board.report import write_board
+
+    if args.examples < 0:
+        raise InputError("--examples", f"is {args.examples}", "Give 0 or more")
+    print(write_board(args.runs, args.out, args.seed, args.examples))
+    print(f"Look at it: {args.out}")
 
 
 if __name__ == "__main__":
