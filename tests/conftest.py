@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bopask.cli import main
+
 REPO = Path(__file__).resolve().parents[1]
 settings.register_profile(
     "bopask", deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
@@ -34,3 +36,11 @@ def ycbv_mini(real_data: Path) -> Path:
 def sample() -> Path:
     """The embedded sample: a small BOP folder that ships with the package."""
     return REPO / "src" / "bopask" / "data" / "sample"
+
+
+@pytest.fixture(scope="session")
+def asked(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set folder: every task about scene 2 of the embedded sample, in which a tin is walled in."""
+    out = tmp_path_factory.mktemp("asked") / "out"
+    assert main(["generate", str(sample), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
+    return out
