@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -40,7 +41,15 @@ def sample() -> Path:
 
 @pytest.fixture(scope="session")
 def asked(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set folder: every task about scene 2 of the embedded sample, in which a tin is walled in."""
-    out = tmp_path_factory.mktemp("asked") / "out"
-    assert main(["generate", str(sample), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
+    """A data set folder: every task about scene 2 of the embedded sample, in which a tin is walled in.
+
+    Made once, by whichever worker of pytest-xdist comes first. Read only.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (folder / "asked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        out = folder / "asked"
+        if not (out / "report.html").is_file():
+            assert main(["generate", str(sample), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
     return out

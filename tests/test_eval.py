@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ from bopask.cli import main
 from bopask.errors import InputError, OutputError
 from bopask.models.ask import ModelError
 
-pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # inspect_ai logs the broken body
 MODELS = {"qwen2.5-vl": "Qwen/Qwen2.5-VL-3B-Instruct", "molmo": "allenai/Molmo-72B-0924", "gemini": "gemini-2.5-pro"}
 SECONDS = 3
 """After which a slow reply is given up."""
@@ -87,7 +87,7 @@ def test_the_core_set_in_full(sample: Path, tmp_path: Path, dialect: str) -> Non
 
 
 def test_a_killed_run_goes_on_and_asks_nothing_twice(data: DataSet, tmp_path: Path) -> None:
-    oracle, run = Oracle(data, "gemini", busy=5), tmp_path / "run"
+    oracle, run = Oracle(data, "gemini", busy=12), tmp_path / "run"
     enough = threading.Event()
 
     def reply(body: dict[str, Any], earlier: int) -> Said:
@@ -118,7 +118,7 @@ def test_a_killed_run_goes_on_and_asks_nothing_twice(data: DataSet, tmp_path: Pa
         told = evaluate(Evaluation(data.out, "gemini-2.5-pro", run, served.url, data.given, limit=40, connections=4))
     assert max(oracle.answered.values()) == 1
     assert oracle.answered.total() == told["counts"]["replies"] == 40
-    assert set(headlines(told).values()) == {pytest.approx(1.0, abs=1e-4)}
+    assert list(headlines(told).values()) == pytest.approx([1.0] * 6, abs=1e-4)
 
 
 def read_lines_whole(path: Path) -> list[dict[str, Any]]:
@@ -167,7 +167,7 @@ def test_a_question_that_stays_without_a_reply_is_a_failure_with_its_reason(data
         told = evaluate(job(data, tmp_path / "run", served.url, "gemini-2.5-pro", limit=12))
     counts = told["counts"]
     assert (counts["replies"], counts["not_answered"]) == (11, 1)
-    assert [("content filter" in reason, n) for reason, n in counts["errors"].items()] == [(True, 1)]
+    assert counts["errors"] == {"BadRequestError('Error code: 400 - content filter')": 1}
     assert told["tasks"][rows[0]["task"]]["failed"] == {"not_answered": 1}
 
 
@@ -200,13 +200,14 @@ def test_what_cannot_be_asked_is_said_before_anything_is_asked(data: DataSet, tm
 
 def test_inspect_finds_the_task_and_its_log_holds_no_picture(data: DataSet, tmp_path: Path) -> None:
     """`inspect eval bopask/core`, as a user runs it: through the entry point of the package that is installed."""
-    about = tmp_path / "site" / "bopask-9.dist-info"
+    site = tmp_path / "site-packages"  # inspect asks for the folder's name
+    about = site / "bopask-9.dist-info"
     about.mkdir(parents=True)
+    (site / "bopask").symlink_to(REPO / "src" / "bopask")
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: bopask\nVersion: 9\n")
-    (about / "top_level.txt").write_text("bopask\n")
-    (about / "RECORD").write_text("bopask/__init__.py,,\n")
-    (about / "entry_points.txt").write_text("[inspect_ai]\nbopask = bopask.bench.inspect_task\n")
-    paths = os.pathsep.join([str(tmp_path / "site"), str(REPO / "src"), os.environ.get("PYTHONPATH", "")])
+    points = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]["entry-points"]["inspect_ai"]
+    lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+    (about / "entry_points.txt").write_text(f"[inspect_ai]\n{lines}")
     oracle = Oracle(data, "gemini")
     with serving(oracle) as served:
         command = [
@@ -214,7 +215,7 @@ def test_inspect_finds_the_task_and_its_log_holds_no_picture(data: DataSet, tmp_
             "--model-base-url", served.url, "-T", f"data={data.out}", "-T", f"bop={data.given}", "-T", "only=depth",
             "--limit", "3", "--log-dir", str(tmp_path / "logs"), "--log-format", "json", "--display", "none",
         ]  # fmt: skip
-        env = {**os.environ, "PYTHONPATH": paths, "SERVER_API_KEY": "none"}
+        env = {**os.environ, "PYTHONPATH": str(site), "SERVER_API_KEY": "none"}
         subprocess.run(command, check=True, env=env, cwd=tmp_path, capture_output=True, timeout=120)
     (log,) = (json.loads(path.read_bytes()) for path in (tmp_path / "logs").glob("*.json"))
     assert log["eval"]["task"] == "bopask/core"

@@ -171,7 +171,8 @@ def _run(
 
 
 def _reason(message: str) -> str:
-    return " ".join(message.split())[:200]
+    """The last line: inspect_ai writes the whole request before it."""
+    return (message.split("\n\n")[-1].strip().splitlines() or ["no reason"])[-1].strip()[:200]
 
 
 def _tidy(path: Path, rows: Sequence[Mapping[str, Any]], errors: Mapping[str, str], model: str, dialect: str) -> None:

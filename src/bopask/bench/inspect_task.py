@@ -91,7 +91,6 @@ def task_of(
         for id, row in by_id.items()
     ]
     return Task(
-        name="core",
         dataset=MemoryDataset(samples, name=data.out.name),
         solver=_ask(data, by_id, asking, keep),
         scorer=_headline(data, by_id, asking),

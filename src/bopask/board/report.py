@@ -206,7 +206,8 @@ def _figure(example: Example, score: str) -> str:
         data, question = base64.b64encode(encode(image)).decode(), str(row["question"])
         picture = (
             f"<label><input type=checkbox aria-label='Enlarge'><img src='data:image/webp;base64,{data}' "
-            f"width={image.width} height={image.height} style='aspect-ratio:auto' loading=lazy alt='{text(question)}'></label>"
+            f"width={image.width} height={image.height} style='aspect-ratio:auto' loading=lazy "
+            f"alt='{text(question)}'></label>"
         )
     kind = "yes" if example.kind == "best" else "no"
     return (
