@@ -171,8 +171,9 @@ def _run(
 
 
 def _reason(message: str) -> str:
-    """The last line: inspect_ai writes the whole request before it."""
-    return (message.split("\n\n")[-1].strip().splitlines() or ["no reason"])[-1].strip()[:200]
+    """The last line of an error: inspect_ai writes the whole request before it, in one string or in its repr."""
+    lines = [line.strip() for line in message.replace("\\n", "\n").replace("\\'", "'").splitlines()]
+    return next((line for line in reversed(lines) if line), "no reason given")[:200]
 
 
 def _tidy(path: Path, rows: Sequence[Mapping[str, Any]], errors: Mapping[str, str], model: str, dialect: str) -> None:
