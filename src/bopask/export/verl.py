@@ -1,0 +1,119 @@
+"""verl's parquet: one row a prompt, with what a reward needs to judge the reply.
+
+https://github.com/volcengine/verl/blob/main/examples/data_preprocess/geo3k.py and
+https://verl.readthedocs.io/en/latest/preparation/prepare_data.html: data_source, prompt, images, ability, reward_model,
+extra_info. A picture is {bytes, path} as Hugging Face's Image stores it, or {image: path} where it is only named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bopask.export.place import Item, Place
+
+COLUMNS = (
+    "dataset", "split", "scene_id", "frame_id", "sensor", "camera_K", "T_world_cam", "layout", "instances", "phrases",
+    "evidence", "licence",
+)  # fmt: skip
+"""Of a row, beyond what every format reads: all of it goes to extra_info."""
+_TEXT = pa.string()
+_ROWS = 1024
+"""Rows of a row group, at most."""
+_EXTRA = pa.struct(
+    [
+        ("split", _TEXT), ("index", pa.int64()), ("id", _TEXT), ("question", _TEXT), ("answer", _TEXT),
+        ("task", _TEXT), ("subtask", _TEXT), ("answer_points", pa.list_(pa.list_(pa.float32()))),
+        ("width", pa.int32()), ("height", pa.int32()), ("camera_K", pa.list_(pa.float64())),
+        ("T_world_cam", pa.list_(pa.float64())), ("instances", pa.list_(pa.int32())), ("phrases", pa.list_(_TEXT)),
+        ("dataset", _TEXT), ("bop_split", _TEXT), ("scene_id", pa.int32()), ("frame_id", pa.int32()),
+        ("sensor", _TEXT), ("layout", _TEXT), ("licence", _TEXT), ("image", _TEXT), ("evidence", _TEXT),
+    ]
+)  # fmt: skip
+
+
+def schema(inside: bool) -> pa.Schema:
+    """`inside`: the pictures' bytes are in the rows."""
+    picture = [("bytes", pa.binary()), ("path", _TEXT)] if inside else [("image", _TEXT)]
+    return pa.schema(
+        [
+            ("data_source", _TEXT),
+            ("prompt", pa.list_(pa.struct([("role", _TEXT), ("content", _TEXT)]))),
+            ("images", pa.list_(pa.struct(picture))),
+            ("ability", _TEXT),
+            ("reward_model", pa.struct([("style", _TEXT), ("ground_truth", _TEXT)])),
+            ("extra_info", _EXTRA),
+        ]
+    )
+
+
+def verl(place: Place, items: Iterator[Item]) -> None:
+    """One parquet file, or shards; a row group is an image, or a few thousand rows, so that memory is bounded."""
+    inside = place.files.mode == "copy"
+    known = schema(inside)
+    writer: Any = None
+    try:
+        for start, chunk in _chunks(items, inside, place.shard_rows):
+            if writer is None or (place.shard_rows and start % place.shard_rows == 0):
+                if writer is not None:
+                    writer.close()
+                writer = _open(place, start, known, inside)
+            writer.write_table(_table(place, chunk, start, known))
+        writer = writer or _open(place, 0, known, inside)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _chunks(items: Iterator[Item], by_image: bool, shard_rows: int) -> Iterator[tuple[int, list[Item]]]:
+    """Items in pieces that share an image, fit into memory and end where a shard ends; and the first one's number."""
+    chunk: list[Item] = []
+    start = 0
+    for n, item in enumerate(items):
+        other = bool(chunk) and by_image and chunk[-1].row["image"] != item.row["image"]
+        if chunk and (other or len(chunk) == _ROWS or (shard_rows and n % shard_rows == 0)):
+            yield start, chunk
+            chunk, start = [], n
+        chunk.append(item)
+    if chunk:
+        yield start, chunk
+
+
+def _open(place: Place, start: int, known: pa.Schema, inside: bool) -> Any:
+    number = f"-{start // place.shard_rows:05d}" if place.shard_rows else ""
+    repeated = ["images.list.element.bytes", "images.list.element.path"] if inside else ["images.list.element.image"]
+    columns = ["data_source", "ability", "extra_info.camera_K.list.element", "extra_info.T_world_cam.list.element"]
+    return pq.ParquetWriter(
+        place.folder / f"{place.split}{number}.parquet",
+        known,
+        compression="zstd",
+        use_dictionary=[*repeated, *columns],
+        dictionary_pagesize_limit=64 << 20,  # a picture is stored once a row group, whatever its size
+    )
+
+
+def _table(place: Place, items: list[Item], start: int, known: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([_record(place, item, start + n) for n, item in enumerate(items)], known)
+
+
+def _record(place: Place, item: Item, index: int) -> dict[str, Any]:
+    row = item.row
+    if place.files.mode == "copy":
+        picture = {"bytes": place.files.content(row, item.carried), "path": row["image"]}
+    else:
+        picture = {"image": place.absolute(place.picture(item))}
+    extra = {
+        **row, "split": place.split, "index": index, "bop_split": row["split"],
+        "question": item.question, "answer": item.answer,
+    }  # fmt: skip
+    return {
+        "data_source": f"bopask/{row['task']}",
+        "prompt": [{"role": "user", "content": f"<image>\n{item.question}"}],
+        "images": [picture],
+        "ability": row["task"],
+        "reward_model": {"style": "rule", "ground_truth": item.answer},
+        "extra_info": {field.name: extra[field.name] for field in _EXTRA},
+    }
