@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from bopask.export.place import Item, Place
 from bopask.store.files import write_json
 
@@ -102,8 +104,8 @@ def _swift(place: Place, item: Item) -> dict[str, Any]:
 
 
 def _pixel(point: list[float]) -> list[float]:
-    """Float32 pixels to the hundredth: shorter, and far below what a model can say."""
-    return [round(float(x), 2) for x in point]
+    """Float32 pixels in their shortest decimals: cut to two, some would round to another pixel than the answer."""
+    return [float(str(np.float32(x))) for x in point]
 
 
 _PAIR = re.compile(r"\[-?\d+, -?\d+\]")

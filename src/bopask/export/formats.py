@@ -32,7 +32,7 @@ FORMATS: Mapping[str, Format] = {
     "llava": Format(chat.llava),
     "messages": Format(chat.messages),
     "trl": Format(chat.trl),
-    "swift": Format(chat.swift, ("phrases",)),
+    "swift": Format(chat.swift),
     "verl": Format(verl.verl, verl.COLUMNS, images="copy"),
     "lmms": Format(harness.lmms, own_words=True),
     "vlmeval": Format(harness.vlmeval, images="copy", modes=("copy",), own_words=True, sharded=False),

@@ -26,7 +26,7 @@ from bopask.export.source import Row
 from bopask.nouns import Frame, FrameKey
 
 COLUMNS = (
-    "dataset", "split", "scene_id", "frame_id", "sensor", "camera_K", "T_world_cam", "layout", "instances", "phrases",
+    "dataset", "split", "scene_id", "frame_id", "sensor", "camera_K", "T_world_cam", "layout", "instances",
     "licence",
 )  # fmt: skip
 KINDS = {
@@ -74,7 +74,7 @@ def _record(place: Place, item: Item, frames: Frames) -> dict[str, Any]:
     row, frame = item.row, frames.of(item.row)
     kind, subkind = KINDS.get(row["task"], (f"{row['task']}_relative", row["subtask"]))
     image = place.files.picture(row, item.carried, f"images/{stem(row)}", png=True)
-    ours = {n: row[n] for n in ("id", "task", "subtask", "answer_points", "width", "height", *COLUMNS)}
+    ours = {n: row[n] for n in ("id", "task", "subtask", "answer_points", "phrases", "width", "height", *COLUMNS)}
     return {
         "messages": [
             {"role": "user", "content": f"<image>\n{item.question}"},

@@ -27,8 +27,8 @@ from bopask.store.files import key_of, write_json
 
 VERSION = 1
 """Of the formats: part of the fingerprint."""
-BASE = ("id", "task", "subtask", "question", "answer", "answer_points", "width", "height")
-"""Columns that every format reads."""
+BASE = ("id", "task", "subtask", "question", "answer", "answer_points", "phrases", "width", "height")
+"""Columns that every format, and a writer, reads."""
 TAGS = ("<image>", "<video>", "<audio>", "<bbox>", "<ref-object>")
 """What trainers replace by pictures and boxes: a row that says one of them in its text would be misread."""
 

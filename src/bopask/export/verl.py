@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from bopask.export.place import Item, Place
 
 COLUMNS = (
-    "dataset", "split", "scene_id", "frame_id", "sensor", "camera_K", "T_world_cam", "layout", "instances", "phrases",
+    "dataset", "split", "scene_id", "frame_id", "sensor", "camera_K", "T_world_cam", "layout", "instances",
     "evidence", "licence",
 )  # fmt: skip
 """Of a row, beyond what every format reads: all of it goes to extra_info."""
