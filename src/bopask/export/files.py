@@ -33,6 +33,10 @@ class Files:
     mode: str
     """'link': relative symbolic links; 'copy'; 'reference': nothing is put, rows name the BOP folder's own files."""
     done: set[str] = field(default_factory=set)
+    _last: tuple[tuple[str, str], str] = (("", ""), "")
+    """The picture put last and its path: the rows of an image stand together, and there are many."""
+    _read: tuple[str, bytes] = ("", b"")
+    """The picture read last, and its bytes."""
 
     def picture(self, row: Mapping[str, Any], carried: bytes | None, name: str = "", png: bool = False) -> str:
         """Puts a row's picture; returns its path.
@@ -44,7 +48,12 @@ class Files:
         Raises:
             InputError: it is not there, cannot be read, or lies outside the BOP folder.
         """
-        inner = confined(row["image"])
+        key = (row["image"], name)
+        if self._last[0] != key:
+            self._last = (key, self._picture(confined(row["image"]), carried, name, png))
+        return self._last[1]
+
+    def _picture(self, inner: str, carried: bytes | None, name: str, png: bool) -> str:
         stem = name or "images/" + inner.rpartition(".")[0]
         suffix = Path(inner).suffix.lower()
         if carried is not None and self.mode != "reference":
@@ -62,8 +71,11 @@ class Files:
         """
         if carried is not None:
             return carried
-        path = self.original(confined(row["image"]))
-        return path.read_bytes() if path.suffix.lower() in READ else _encoded(Image.fromarray(load_rgb(path)))
+        if self._read[0] != row["image"]:
+            path = self.original(confined(row["image"]))
+            known = path.suffix.lower() in READ
+            self._read = (row["image"], path.read_bytes() if known else _encoded(Image.fromarray(load_rgb(path))))
+        return self._read[1]
 
     def original(self, inner: str) -> Path:
         """A file of the BOP folder.
@@ -80,11 +92,11 @@ class Files:
 
     def put(self, path: Path, name: str) -> str:
         """Puts a file as `name`, once; returns its path in the export, or where it is when only referred to."""
-        source = path.resolve()
         if self.mode == "reference":
-            return Path(os.path.relpath(source, self.dest)).as_posix()
+            return Path(os.path.relpath(path.resolve(), self.dest)).as_posix()
         if name not in self.done:
             self.done.add(name)
+            source = path.resolve()
             target = self.folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if self.mode == "copy":

@@ -22,7 +22,9 @@ COLUMNS = (
 """Of a row, beyond what every format reads: all of it goes to extra_info."""
 _TEXT = pa.string()
 _ROWS = 1024
-"""Rows of a row group, at most."""
+"""Rows of a row group, at most..."""
+_BYTES = 64 << 20
+"""...and bytes of its pictures: until they are on the disk, every row has its own copy."""
 _EXTRA = pa.struct(
     [
         ("split", _TEXT), ("index", pa.int64()), ("id", _TEXT), ("question", _TEXT), ("answer", _TEXT),
@@ -56,7 +58,7 @@ def verl(place: Place, items: Iterator[Item]) -> None:
     known = schema(inside)
     writer: Any = None
     try:
-        for start, chunk in _chunks(items, inside, place.shard_rows):
+        for start, chunk in _chunks(place, items, inside):
             if writer is None or (place.shard_rows and start % place.shard_rows == 0):
                 if writer is not None:
                     writer.close()
@@ -68,15 +70,17 @@ def verl(place: Place, items: Iterator[Item]) -> None:
             writer.close()
 
 
-def _chunks(items: Iterator[Item], by_image: bool, shard_rows: int) -> Iterator[tuple[int, list[Item]]]:
-    """Items in pieces that share an image, fit into memory and end where a shard ends; and the first one's number."""
+def _chunks(place: Place, items: Iterator[Item], inside: bool) -> Iterator[tuple[int, list[Item]]]:
+    """Items in pieces that share a picture, fit into memory and end where a shard ends; and the first one's number."""
     chunk: list[Item] = []
-    start = 0
+    start, most = 0, _ROWS
     for n, item in enumerate(items):
-        other = bool(chunk) and by_image and chunk[-1].row["image"] != item.row["image"]
-        if chunk and (other or len(chunk) == _ROWS or (shard_rows and n % shard_rows == 0)):
+        other = bool(chunk) and inside and chunk[-1].row["image"] != item.row["image"]
+        if chunk and (other or len(chunk) >= most or (place.shard_rows and n % place.shard_rows == 0)):
             yield start, chunk
             chunk, start = [], n
+        if inside and not chunk:
+            most = min(_ROWS, max(1, _BYTES // len(place.files.content(item.row, item.carried))))
         chunk.append(item)
     if chunk:
         yield start, chunk
