@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _grasps(verbs)
     _verify(verbs)
     _rewrite(verbs)
+    _export(verbs)
     _show(verbs)
     _review(verbs)
     _doctor(verbs)
@@ -266,6 +267,32 @@ def rewrite(args: argparse.Namespace) -> None:
     write_report(args.out, bop_root_of(args.out))
     print(told.text())
     print(f"Look at the answers: {args.out / 'report.html'}")
+
+
+def _export(verbs: Verbs) -> None:
+    verb = verbs.add_parser("export", help="a question set in a format that trainers and benchmarks read")
+    verb.add_argument("source", type=Path, help="output folder of generate")
+    formats = "llava, messages, trl, swift, verl, lmms, vlmeval or bopask (the released layout)"
+    verb.add_argument("--to", required=True, help=formats)
+    verb.add_argument("--out", type=Path, required=True, help="folder of the export")
+    verb.add_argument("--tasks", default="", help="comma separated; all by default")
+    verb.add_argument("--images", default="", help="link, copy or reference them (link; verl and vlmeval: copy)")
+    verb.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
+    verb.add_argument("--at", default="", help="where the folder will lie, for readers that know no relative paths")
+    verb.add_argument("--shard-rows", type=int, default=0, help="begin a new file after so many rows (0: one file)")
+    verb.add_argument("--overwrite", action="store_true", help="replace the export in --out")
+    verb.set_defaults(verb=export)
+
+
+def export(args: argparse.Namespace) -> None:
+    from bopask.export.run import Request
+    from bopask.export.run import export as run
+
+    tasks = tuple(t.strip() for t in args.tasks.split(",") if t.strip())
+    names = ("to", "images", "bop", "at", "shard_rows", "overwrite")
+    settings = {name: getattr(args, name) for name in names}
+    outcome = run(Request(args.source, args.out, tasks=tasks, **settings))
+    print(outcome.text() if outcome else f"{args.out} holds this export already, complete: nothing to do.")
 
 
 def _show(verbs: Verbs) -> None:
