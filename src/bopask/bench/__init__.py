@@ -1,1 +1,1 @@
-"""To measure a model: scores of parsed replies."""
+"""To measure a model: how it writes answers (`dialects`), and what parsed answers are worth (`scores`)."""
