@@ -20,7 +20,7 @@ from bopask.geometry.se3 import rotation_about, se3, transform
 from bopask.nouns import Camera
 from bopask.rng import rng_for
 from bopask.synth import sample as sample_module
-from bopask.synth.kinds import KINDS, shapes
+from bopask.synth.sample_kinds import KINDS, shapes
 from bopask.synth.picture import photograph
 from bopask.synth.settings import Setting, place, settled
 from bopask.synth.settle import settle

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bopask.arrays import Array
-from bopask.nouns import Symmetry
-from bopask.synth.shapes import EPS, Loft, Shape, Surface, cut, finish, lines, rectangle, sew, tidy, turns
+from bopask.nouns import Description, Symmetry
+from bopask.synth.prints import Surface
+from bopask.synth.shapes import EPS, Loft, Shape, cut, finish, lines, rectangle, sew, tidy, turns
 
 CORNER = 4e-4
 """The print of one side ends this far (m) from the edge, so that it does not bleed round the corner."""
@@ -84,7 +85,7 @@ def cereal_box() -> Shape:
     surface = tidy(_discs(loft, loft.surface(), frame, False, discs))
     parts = [loft.solid(1, len(loft.rings) - 2)]
     names = ("cereal box", "orange box of cereal")
-    return finish("orange cereal box", names, surface, parts, mass=0.3, gloss=0.15)
+    return finish(Description("orange cereal box", names), surface, parts, mass=0.3, gloss=0.15)
 
 
 def tea_box() -> Shape:
@@ -109,7 +110,7 @@ def tea_box() -> Shape:
     parts = [loft.solid(1, len(loft.rings) - 2)]
     names = ("tea box", "green box of tea")
     symmetry = Symmetry(discrete=turns((0, 0, 1), 2))
-    return finish("green tea box", names, loft.surface(), parts, mass=0.12, gloss=0.2, symmetry=symmetry)
+    return finish(Description("green tea box", names), loft.surface(), parts, mass=0.12, gloss=0.2, symmetry=symmetry)
 
 
 def juice_carton() -> Shape:
@@ -150,4 +151,4 @@ def juice_carton() -> Shape:
     parts = [loft.solid(1, n), loft.solid(n, n + 3), loft.solid(n + 3, n + 5)]
     names = ("carton of juice", "white juice carton")
     symmetry = Symmetry(discrete=turns((0, 0, 1), 2))
-    return finish("juice carton", names, tidy(surface), parts, mass=0.5, gloss=0.25, symmetry=symmetry)
+    return finish(Description("juice carton", names), tidy(surface), parts, mass=0.5, gloss=0.25, symmetry=symmetry)

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bopask.arrays import Array
+from bopask.nouns import Description
 from bopask.synth.shapes import Loft, Shape, cut, finish, lathe, sew, tidy
 
 K = 60
@@ -66,4 +67,4 @@ def red_mug() -> Shape:
     red = np.tile(np.array(RED, float), (len(rings) - 2, 1))
     surface = tidy(sew((vertices, faces, colors), start, rings[1:-1], red, end))
     parts += [rings[i : i + 2].reshape(-1, 3) for i in range(len(rings) - 1)]
-    return finish("red mug", ("red coffee mug", "red cup"), surface, parts, mass=0.33, gloss=0.7)
+    return finish(Description("red mug", ("red coffee mug", "red cup")), surface, parts, mass=0.33, gloss=0.7)

@@ -104,7 +104,7 @@ def _shade(
     eye = -directions[seen] / np.linalg.norm(directions[seen], axis=1, keepdims=True)
     n = (stage.normals[face] * weights).sum(1)
     n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-12)
-    albedo = (stage.colors[face] * weights).sum(1)
+    albedo = stage.albedo(hits.at(seen))
     top = (stage.instance[face] < 0) & (p[:, 2] > -1e-5)
     albedo[top] = TABLES[stage.table](p[top])
     lifted = p + 2e-5 * n

@@ -20,8 +20,8 @@ from tqdm import tqdm
 from bopask.arrays import Array
 from bopask.errors import BopaskError, OutputError
 from bopask.rng import rng_for
-from bopask.synth.kinds import shapes
 from bopask.synth.picture import photograph
+from bopask.synth.sample_kinds import shapes
 from bopask.synth.settings import SETTINGS, Setting, settled
 from bopask.synth.shapes import Shape
 from bopask.synth.shots import CAMERA, sight, viewpoints

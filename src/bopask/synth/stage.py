@@ -5,18 +5,20 @@ Knows embree; knows nothing of light. World frame: table top z = 0, +z up, metre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
 from bopask.arrays import Array
 from bopask.geometry.camera import unproject
+from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import inverse, rotate, transform
 from bopask.nouns import Camera
+from bopask.synth.prints import texel
 from bopask.synth.shapes import Shape
 from bopask.synth.texture import to_linear
 
@@ -37,10 +39,24 @@ class Stage:
     normals: Float[Array, "f 3 3"]
     """Shading normals at the corners."""
     colors: Float[Array, "f 3 3"]
-    """Linear albedo at the corners."""
+    """Linear albedo at the corners: all there is of a shape without texture, the mean about there of one that has."""
+    uv: Float[Array, "f 3 2"]
+    """Texture coordinates of the corners; NaN without texture."""
+    textures: Mapping[int, UInt8[Array, "_ _ 3"]]
+    """By instance."""
     gloss: Float[Array, "f"]
     table: str
     lamp: Float[Array, "3"]
+
+    def albedo(self, hits: Hits) -> Float[Array, "n 3"]:
+        """Linear albedo of the object or the slab where rays hit it; each must have hit something."""
+        color = (self.colors[hits.face] * hits.weights[..., None]).sum(1)
+        instance = self.instance[hits.face]
+        for i, texture in self.textures.items():
+            mine = instance == i
+            uv = (self.uv[hits.face[mine]] * hits.weights[mine, :, None]).sum(1)
+            color[mine] = to_linear(texel(texture, uv))
+        return color
 
     def only(self, i: int) -> Stage:
         """The stage with nothing on it but instance i, not even the table."""
@@ -56,6 +72,10 @@ class Hits:
     face: Int[Array, "n"]
     distance: Float[Array, "n"]
     weights: Float[Array, "n 3"]
+
+    def at(self, rows: Bool[Array, "n"]) -> Hits:
+        """Some of them."""
+        return Hits(self.face[rows], self.distance[rows], self.weights[rows])
 
 
 def corner_normals(triangles: Float[Array, "f 3 3"], faces: Int[Array, "f 3"]) -> Float[Array, "f 3 3"]:
@@ -74,6 +94,12 @@ def corner_normals(triangles: Float[Array, "f 3 3"], faces: Int[Array, "f 3"]) -
         total[corners[near]] += cross[mate[near]]
     total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
     return total.reshape(-1, 3, 3)
+
+
+def joined(mesh: Mesh) -> Int[Array, "f 3"]:
+    """The triangles of a mesh with one index a place: a texture's seam is no edge."""
+    _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
+    return np.asarray(place.reshape(-1)[mesh.faces])
 
 
 def _slab() -> tuple[Float[Array, "8 3"], Int[Array, "12 3"]]:
@@ -101,11 +127,12 @@ def stage(
     vertices, faces = _slab()
     triangles, normals = [vertices[faces]], [corner_normals(vertices[faces], faces)]
     instance, colors = [np.full(len(faces), -1)], [np.tile(to_linear(np.array([168, 130, 92])), (len(faces), 3, 1))]
-    gloss = [np.full(len(faces), 0.12)]
+    gloss, uv = [np.full(len(faces), 0.12)], [np.full((len(faces), 3, 2), np.nan)]
     for i, (shape, T) in enumerate(zip(shapes, T_world_obj, strict=True)):
         placed = transform(T, shape.mesh.vertices)[shape.mesh.faces]
         triangles.append(placed)
-        normals.append(corner_normals(placed, shape.mesh.faces))
+        normals.append(corner_normals(placed, joined(shape.mesh)))
+        uv.append(np.full((len(placed), 3, 2), np.nan) if shape.uv is None else shape.uv[shape.mesh.faces])
         colors.append(to_linear(shape.colors)[shape.mesh.faces])
         instance.append(np.full(len(placed), i))
         gloss.append(np.full(len(placed), shape.gloss))
@@ -116,6 +143,8 @@ def stage(
         instance=np.concatenate(instance),
         normals=np.concatenate(normals),
         colors=np.concatenate(colors),
+        uv=np.concatenate(uv),
+        textures={i: shape.texture for i, shape in enumerate(shapes) if shape.texture is not None},
         gloss=np.concatenate(gloss),
         table=table,
         lamp=np.asarray(lamp, float),

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bopask.nouns import Symmetry
+from bopask.nouns import Description, Symmetry
 from bopask.synth.cartons import cereal_box, juice_carton, tea_box
 from bopask.synth.mug import red_mug
 from bopask.synth.shapes import EPS, Loft, Shape, finish, lathe, round_about, turns
@@ -35,7 +35,7 @@ def white_bowl() -> Shape:
         parts += loft.shell(i, i + 1, last - i - 1, last - i)
     parts += loft.shell(n - 1, n, n + 1, n + 2)
     names = ("bowl with a blue rim", "white soup bowl")
-    return finish("white bowl", names, loft.surface(), parts, mass=0.35, gloss=0.5, symmetry=round_about())
+    return finish(Description("white bowl", names), loft.surface(), parts, mass=0.35, gloss=0.5, symmetry=round_about())
 
 
 def _banded(z: Sequence[tuple[float, float, Color]], r: float) -> tuple[list[tuple[float, float]], list[Color]]:
@@ -57,7 +57,7 @@ def blue_can() -> Shape:
     loft = lathe(foot + wall + neck + top, colors)
     parts = [loft.solid(0, len(loft.rings) - 1)]
     names = ("blue soda can", "blue drink can")
-    return finish("blue can", names, loft.surface(), parts, mass=0.36, gloss=0.8, symmetry=round_about())
+    return finish(Description("blue can", names), loft.surface(), parts, mass=0.36, gloss=0.8, symmetry=round_about())
 
 
 def tuna_tin() -> Shape:
@@ -72,7 +72,7 @@ def tuna_tin() -> Shape:
     loft = lathe(foot + wall + top, colors)
     parts = [loft.solid(0, len(loft.rings) - 1)]
     names = ("tuna can", "low tin with a teal label")
-    return finish("tuna tin", names, loft.surface(), parts, mass=0.2, gloss=0.7, symmetry=round_about())
+    return finish(Description("tuna tin", names), loft.surface(), parts, mass=0.2, gloss=0.7, symmetry=round_about())
 
 
 def gray_tape() -> Shape:
@@ -86,8 +86,7 @@ def gray_tape() -> Shape:
     parts = loft.shell(*range(len(profile)))
     names = ("roll of duct tape", "gray duct tape")
     return finish(
-        "roll of gray tape",
-        names,
+        Description("roll of gray tape", names),
         loft.surface(),
         parts,
         mass=0.3,
@@ -114,7 +113,7 @@ def banana() -> Shape:
     rings = center[:, None] + r[:, None, None] * (-y[:, None] * out[:, None] + z[:, None] * np.array([0.0, 0.0, 1.0]))
     loft = Loft(rings, np.repeat(colors[:, None].astype(float), k, axis=1))
     parts = [loft.solid(i, i + 1) for i in range(len(s) - 1)]
-    return finish("banana", ("yellow banana",), loft.surface(), parts, mass=0.13, gloss=0.15)
+    return finish(Description("banana", ("yellow banana",)), loft.surface(), parts, mass=0.13, gloss=0.15)
 
 
 def red_screwdriver() -> Shape:
@@ -147,7 +146,7 @@ def red_screwdriver() -> Shape:
     parts = [loft.solid(i, i + 1) for i in range(len(rings) - 1) if i != len(handle) - 1]
     names = ("screwdriver with a red handle", "screwdriver")
     symmetry = Symmetry(discrete=turns((1, 0, 0), 2))
-    return finish("red screwdriver", names, loft.surface(), parts, mass=0.12, gloss=0.5, symmetry=symmetry)
+    return finish(Description("red screwdriver", names), loft.surface(), parts, mass=0.12, gloss=0.5, symmetry=symmetry)
 
 
 def purple_bottle() -> Shape:
@@ -177,7 +176,9 @@ def purple_bottle() -> Shape:
     parts = [loft.solid(0, neck - 1), loft.solid(neck, len(rings) - 1)]
     names = ("purple bottle", "shampoo bottle")
     symmetry = Symmetry(discrete=turns((0, 0, 1), 2))
-    return finish("purple shampoo bottle", names, loft.surface(), parts, mass=0.28, gloss=0.6, symmetry=symmetry)
+    return finish(
+        Description("purple shampoo bottle", names), loft.surface(), parts, mass=0.28, gloss=0.6, symmetry=symmetry
+    )
 
 
 def green_apple() -> Shape:
@@ -200,7 +201,9 @@ def green_apple() -> Shape:
     b, c = len(body), len(body) + len(crown)
     parts = [loft.solid(0, b - 1), *loft.shell(*range(b - 1, c)), loft.solid(c, c + 2)]
     names = ("apple", "green fruit")
-    return finish("green apple", names, loft.surface(), parts, mass=0.17, gloss=0.45, symmetry=round_about())
+    return finish(
+        Description("green apple", names), loft.surface(), parts, mass=0.17, gloss=0.45, symmetry=round_about()
+    )
 
 
 KINDS: Mapping[int, Callable[[], Shape]] = {
