@@ -80,12 +80,13 @@ class Drawn:
 
     def ids_and_depth(self, T_world_cam: Float[Array, "4 4"]) -> tuple[Int[Array, "h w"], Float[Array, "h w"]]:
         """Instance (-1 furniture, -2 the room) and depth z (m) of each pixel, as GL rasterises them."""
-        mjr = self._mujoco.mjtRndFlag
+        flag = self._mujoco.mjtRndFlag
+        by_id = [int(flag.mjRND_SEGMENT), int(flag.mjRND_IDCOLOR)]
         image = np.empty((self.camera.height, self.camera.width, 3), np.uint8)
         z = np.empty(image.shape[:2], np.float32)
-        self._scene.flags[[mjr.mjRND_SEGMENT, mjr.mjRND_IDCOLOR]] = True
+        self._scene.flags[by_id] = True
         self._render(T_world_cam, image, z)
-        self._scene.flags[[mjr.mjRND_SEGMENT, mjr.mjRND_IDCOLOR]] = False
+        self._scene.flags[by_id] = False
         code = image[::-1].astype(int) @ [1, 256, 65536]
         of_code = np.full(self._scene.ngeom + 1, -2)
         of_code[[g.segid + 1 for g in self._geoms()]] = [int(name.split()[0]) for name in self._owner]

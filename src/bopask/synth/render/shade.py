@@ -22,7 +22,7 @@ from bopask.synth.texture import to_linear, to_srgb
 
 LAMP_RAYS, SKY_RAYS = 3, 6
 """Rays of each coarse pixel to every lamp, and to the light from all sides."""
-FAR, NEAR = 2.0, 0.3
+FAR, NEAR = 1.2, 0.3
 """What stands further off (m) throws no shadow, or does not dim the light from all sides."""
 BOUNCED = 0.3
 """Light that comes back from what dims it, as a share."""
