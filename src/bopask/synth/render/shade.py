@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from scipy.ndimage import gaussian_filter
 
 from bopask.arrays import Array
 from bopask.geometry.se3 import inverse
@@ -29,6 +30,8 @@ BOUNCED = 0.3
 LIFT = 1e-3
 """Rays start this far (m) off the surface: a coarse mesh must not shade itself where light grazes it."""
 FURNITURE_GLOSS = 0.12
+EDGE = 0.7
+"""Blur of the light (pixels), not of what it falls on: GL's edges are antialiased, so must their light be."""
 _LINEAR = to_linear(np.arange(256.0)[:, None] * np.ones(3))[:, 0].astype(np.float32)
 _GOLDEN = 0.6180339887
 
@@ -82,7 +85,10 @@ class Light:
             for c, strength in enumerate(lamp.color.astype(np.float32)):
                 diffuse[c] += strength * facing
                 shine[c] += strength * highlight
-        return _developed(_LINEAR[surfaces] * np.stack(diffuse, -1) + np.stack(shine, -1))
+        light, glare = (
+            np.stack([gaussian_filter(c, EDGE, truncate=2) for c in channels], -1) for channels in (diffuse, shine)
+        )
+        return _developed(_LINEAR[surfaces] * light + glare)
 
     def view(self, camera: Camera, T_cam_world: Float[Array, "4 4"]) -> View:
         """What the rays of all pixels meet: normals are affine in u and v across a triangle, up to their length."""
