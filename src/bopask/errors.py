@@ -55,8 +55,8 @@ class MissingGL(BopaskError):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(
-            f"OpenGL: {why}. Install it (Debian, Ubuntu: apt install libegl1 libgl1, or libosmesa6), set MUJOCO_GL to egl"
-            " or osmesa, or draw without it: --renderer rays."
+            f"OpenGL: {why}. Install it (Debian, Ubuntu: apt install libegl1 libgl1, or libosmesa6), set MUJOCO_GL to"
+            " egl or osmesa, or draw without it: --renderer rays."
         )
 
     def __reduce__(self) -> tuple[type[MissingGL], tuple[str]]:

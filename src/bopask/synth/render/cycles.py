@@ -1,4 +1,4 @@
-"""Runs in Blender's interpreter, never in bopask's: builds the scene of a folder, then a picture for each pose on stdin.
+"""Runs in Blender's interpreter, never in bopask's: builds the scene of a folder, then one picture a pose.
 
     python cycles.py FOLDER     lines on stdin: T_world_cam as JSON; for each, FOLDER/picture.png and `done` on stdout
 

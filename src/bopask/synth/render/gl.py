@@ -8,9 +8,10 @@ camera is set by its frustum, so the picture's pinhole is K itself.
 from __future__ import annotations
 
 import ctypes.util
+import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ from bopask.nouns import Camera
 from bopask.synth.render.model import FAR, NEAR, Build
 from bopask.synth.render.scene import Look, Scene, Shot
 from bopask.synth.render.shade import Light
+
 
 @dataclass(frozen=True)
 class GL:
@@ -44,9 +46,9 @@ class GL:
         """See `scene.Renderer`."""
         if camera.K[0, 1] != 0:
             raise InputError("camera", "K has skew, which OpenGL's frustum has not", "Use the renderer rays")
-        mujoco = _mujoco()
+        mujoco, context = _mujoco(), _context(os.getpid(), camera.width, camera.height)
         model, data = Build(mujoco, camera, look, self.samples).model(scene)
-        drawn = Drawn(mujoco, model, data, camera, _context(os.getpid(), camera.width, camera.height))
+        drawn = Drawn(mujoco, model, data, camera, context)
         light = Light.on(scene, look)
         try:
             yield lambda T_world_cam: light.lit(drawn.rgb(T_world_cam), camera, inverse(T_world_cam))
@@ -148,13 +150,7 @@ def _context(process: int, width: int, height: int) -> Any:
     """A GL context, kept for all scenes of this process: never shared with a forked child."""
     which = backend()
     try:
-        make: Callable[[int, int], Any]
-        if which == "egl":
-            from mujoco.egl import GLContext as make
-        elif which == "osmesa":
-            from mujoco.osmesa import GLContext as make
-        else:
-            from mujoco import GLContext as make
-        return make(width, height)
+        module = importlib.import_module("mujoco" if which == "native" else f"mujoco.{which}")
+        return module.GLContext(width, height)
     except Exception as error:  # ctypes, PyOpenGL and MuJoCo each have their own way to say no
         raise MissingGL(f"{which} makes no context ({type(error).__name__}: {error})") from error

@@ -35,7 +35,10 @@ def marble(p: Float[Array, "... 3"], base: tuple[int, int, int], vein: tuple[int
 def speckle(p: Float[Array, "... 3"], *grains: tuple[int, int, int]) -> Float[Array, "... 3"]:
     """Grains of some millimetres in each of the colours, on the first."""
     x, y = p[..., 0] * 0.8 + p[..., 1] * 0.6, p[..., 1] * 0.8 - p[..., 0] * 0.6
-    color = np.broadcast_to(to_linear(np.array(grains[0])), p.shape) * (0.85 + 0.3 * fractal(x * 9, y * 9, 41, 3))[..., None]
+    color = (
+        np.broadcast_to(to_linear(np.array(grains[0])), p.shape)
+        * (0.85 + 0.3 * fractal(x * 9, y * 9, 41, 3))[..., None]
+    )
     for n, grain in enumerate(grains[1:]):
         size = 170 * 1.7**n
         here = np.clip((noise(x * size, y * size, 43 + n) - 0.56) / 0.12, 0, 1)[..., None]

@@ -16,7 +16,7 @@ from bopask.synth.shapes import Shape
 from bopask.synth.stage import corner_normals
 
 SPREAD, SMALL, ROUNDS = 10.0, 0.003, 3
-"""A face is split while its corners' colours differ by more (of 255), it is longer (m), and not more often than this."""
+"""A face is split while its corners' colours differ by more (of 255) and it is longer (m); not more often than this."""
 CELL = 4
 """Edge of a palette entry in texels."""
 

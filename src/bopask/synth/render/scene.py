@@ -39,7 +39,7 @@ class Fixture:
     """One of `materials.SURFACES`; "" for the look's table material."""
 
     def quads(self) -> tuple[Float[Array, "6 4 3"], Float[Array, "6 4 2"]]:
-        """Corners of the six sides in the world, counter-clockwise from outside, and where they lie on their side (m)."""
+        """Corners of the six sides in the world, counter-clockwise from outside, and in the plane of their side (m)."""
         signs = np.array([[x, y, z] for z in (-1, 1) for y in (-1, 1) for x in (-1, 1)]) / 2
         local = (signs * self.size)[np.array(_QUADS)]
         flat = np.stack([side[:, axes] for side, axes in zip(local, _ALONG, strict=True)])

@@ -48,7 +48,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class DepthSensor:
-    """A structured-light sensor (noise after Nguyen et al. 2012): a projector beside the camera, disparities in steps."""
+    """Structured light: a projector beside the camera, disparities in steps, noise after Nguyen et al. 2012."""
 
     baseline: float = 0.075
     """The projector is so far (m) to the right of the camera; what only one of them sees has no depth."""

@@ -119,7 +119,10 @@ class Light:
         start, up = (points + LIFT * normals).reshape(3, -1).T, normals.reshape(3, -1).T
         cell = _pattern(*shape).ravel()
         bundles = [(_lamp_rays(lamp), 0.0 * up, FAR) for lamp in self.look.lamps] + [(_sphere(), up, NEAR)]
-        met = [np.mean([self.truth.blocked(start, base + ray[cell], far) for ray in rays], 0) for rays, base, far in bundles]
+        met = [
+            np.mean([self.truth.blocked(start, base + ray[cell], far) for ray in rays], 0)
+            for rays, base, far in bundles
+        ]
         met[-1] *= 1 - BOUNCED
         return 1 - np.array(met, np.float32).reshape(-1, *shape)
 
@@ -138,8 +141,8 @@ class View:
 
     def every_second(self, row: int, column: int) -> View:
         """The pixels of one of the four phases."""
-        vectors = (a[:, row::2, column::2] for a in (self.points, self.normals, self.rays))
-        return View(*vectors, self.depth[row::2, column::2], self.gloss[row::2, column::2])
+        points, normals, rays = (a[:, row::2, column::2] for a in (self.points, self.normals, self.rays))
+        return View(points, normals, rays, self.depth[row::2, column::2], self.gloss[row::2, column::2])
 
 
 def _dot(a: Float[Array, "3 ..."], b: Float[Array, "3 ..."]) -> Float[Array, "..."]:
@@ -193,7 +196,8 @@ def _mean(values: Array, source: View, view: View, steps: Sequence[tuple[int, in
     total, weight = np.zeros((len(values), rows, columns), np.float32), np.full(view.depth.shape, 1e-12, np.float32)
     for step in steps:
         points, normals, value = (
-            np.roll(a, (-step[0], -step[1]), (1, 2))[:, :rows, :columns] for a in (source.points, source.normals, values)
+            np.roll(a, (-step[0], -step[1]), (1, 2))[:, :rows, :columns]
+            for a in (source.points, source.normals, values)
         )
         off = _dot(points - view.points, view.normals) / (0.004 * view.depth)
         off *= off

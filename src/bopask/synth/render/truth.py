@@ -1,7 +1,7 @@
 """What a picture shows of each instance, exactly: the ray of a pixel's centre decides. Knows embree; no light, no GL.
 
-Counts, boxes and masks follow bop_toolkit's calc_gt_info: silhouettes are followed over a canvas three times as wide and
-high as the image. Depth is worked out in double precision on the triangle that embree names.
+Counts, boxes and masks follow bop_toolkit's calc_gt_info: silhouettes are followed over a canvas three times as wide
+and high as the image. Depth is worked out in double precision on the triangle that embree names.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ class Truth:
         origins = self._from(inverse(T_cam_world)[:3, 3], len(rays))
         return np.asarray(self.scene.run(origins, rays, query="INTERSECT")).reshape(camera.height, camera.width)
 
-    def blocked(
-        self, origins: Float[Array, "n 3"], rays: Float[Array, "n 3"], within: float
-    ) -> Bool[Array, "n"]:
+    def blocked(self, origins: Float[Array, "n 3"], rays: Float[Array, "n 3"], within: float) -> Bool[Array, "n"]:
         """True where something stands in the way nearer than `within` lengths of the ray."""
         about = (origins - self._middle).astype(np.float32)
         limits = np.full(len(about), within, np.float32)
@@ -122,7 +120,7 @@ class Truth:
     def _silhouette(
         self, i: int, camera: Camera, T_cam_world: Float[Array, "4 4"], beyond: Int[Array, "2"]
     ) -> tuple[tuple[int, int], Bool[Array, "r c"]]:
-        """Where an instance, alone, meets the rays of pixel centres: the corner of a window of pixels, and the window."""
+        """Which pixels an instance, alone, covers: the upper left (u, v) of a window of pixels, and the window."""
         alone, vertices = self.alone[i]
         low, high = window(camera, T_cam_world, vertices, beyond)
         if (high < low).any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.geometry.camera import inside, project
@@ -28,7 +28,7 @@ class Views:
 
     camera: Camera = CAMERA
     distance: tuple[float, float] = (0.5, 1.1)
-    """From the layout's middle (m); larger where it would not fit into the picture, smaller where it would be lost in it."""
+    """From the layout's middle (m); larger where it would not fit into the picture, smaller where it would be lost."""
     elevation: tuple[float, float] = (20.0, 75.0)
     """Above the table (degrees)."""
     azimuth: tuple[float, float] = (-180.0, 180.0)
@@ -111,8 +111,8 @@ class _Site:
             return False
         camera = self.views.camera
         pixels = project(camera.K, transform(inverse(T_world_cam), self.corners.reshape(-1, 3)))
-        whole: Bool[Array, "n"] = inside(pixels, camera.width, camera.height).reshape(-1, 8).all(1)
-        if whole.mean() < self.views.inside:
+        whole = inside(pixels, camera.width, camera.height).reshape(-1, 8).all(1)
+        if float(np.mean(whole)) < self.views.inside:
             return False
         middles = self.corners.mean(1)
         hidden = self.furniture.blocked(np.tile(eye, (len(middles), 1)), middles - eye, 1.0)
