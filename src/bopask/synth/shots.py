@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.errors import BopaskError
 from bopask.geometry.se3 import rotation_about, se3
 from bopask.nouns import Camera
-from bopask.synth.stage import Stage, cast, depth_and_ids, grid, view_rays
+from bopask.synth.render.truth import Sight, Truth
+from bopask.synth.stage import Stage
 
 CAMERA = Camera(np.array([[648.0, 0.0, 322.5], [0.0, 648.0, 241.0], [0.0, 0.0, 1.0]]), 640, 480)
 DISTANCE = (0.60, 1.00)
 ELEVATION = (33.0, 58.0)
 """Metres from the middle of the objects, and degrees above the table."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What one picture shows of each instance, as bop_toolkit's calc_gt_info defines it."""
-
-    px_count_all: Int[Array, "n"]
-    """Pixels of the whole silhouette, alone, also outside the image."""
-    px_count_valid: Int[Array, "n"]
-    """Those inside the image whose depth is not 0."""
-    px_count_visib: Int[Array, "n"]
-    bbox_obj: Int[Array, "n 4"]
-    """x, y, width, height; the silhouette also outside the image, max - min as bop_toolkit counts; -1 when unseen."""
-    bbox_visib: Int[Array, "n 4"]
-    masks: Bool[Array, "n h w"]
-    """Visible pixels."""
 
 
 def look_at(eye: Float[Array, "3"], target: Float[Array, "3"], roll: float) -> Float[Array, "4 4"]:
@@ -84,40 +67,10 @@ def viewpoints(
     return found
 
 
-def sight(stage: Stage, camera: Camera, T_cam_world: Float[Array, "4 4"], n: int, margin: int = CAMERA.width) -> Sight:
-    """Counts, boxes and masks of all instances; visible = the first thing that the ray of a pixel's centre meets.
-
-    Silhouettes are followed `margin` pixels beyond the image: bop_toolkit's canvas is three times as wide.
-    """
-    depth, ids = depth_and_ids(stage, camera, T_cam_world)
-    pixels = grid(camera.width, camera.height, margin)
-    origins, directions = view_rays(camera, T_cam_world, pixels)
-    inside = (pixels >= 0).all(1) & (pixels[:, 0] < camera.width) & (pixels[:, 1] < camera.height)
-    px_all, px_valid, px_visib = np.zeros((3, n), int)
-    bbox_obj, bbox_visib = np.full((2, n, 4), -1)
-    masks = ids == np.arange(n)[:, None, None]
-    for i in range(n):
-        near = _near(stage, T_cam_world, camera, i, pixels)
-        silhouette = near.copy()
-        silhouette[near] = cast(stage.only(i), origins[near], directions[near]).face >= 0
-        u, v = pixels[silhouette & inside].astype(int).T
-        px_all[i], px_valid[i], px_visib[i] = silhouette.sum(), (depth[v, u] > 0).sum(), masks[i].sum()
-        if masks[i].any():
-            bbox_obj[i] = _bbox(pixels[silhouette].astype(int))
-            bbox_visib[i] = _bbox(np.argwhere(masks[i])[:, ::-1])
-    return Sight(px_all, px_valid, px_visib, bbox_obj, bbox_visib, masks)
-
-
-def _near(
-    stage: Stage, T_cam_world: Float[Array, "4 4"], camera: Camera, i: int, pixels: Float[Array, "n 2"]
-) -> Bool[Array, "n"]:
-    """Pixels in the box of an instance's projected vertices: no ray elsewhere can meet it."""
-    corners = stage.triangles[stage.instance == i].reshape(-1, 3)
-    p = (corners @ T_cam_world[:3, :3].T + T_cam_world[:3, 3]) @ camera.K.T
-    uv = p[:, :2] / p[:, 2:]
-    return np.asarray((pixels >= uv.min(0) - 1).all(1) & (pixels <= uv.max(0) + 1).all(1))
-
-
-def _bbox(pixels: Int[Array, "n 2"]) -> Int[Array, "4"]:
-    low, high = pixels.min(0), pixels.max(0)
-    return np.concatenate([low, high - low])
+def sight(stage: Stage, camera: Camera, T_cam_world: Float[Array, "4 4"], n: int, margin: int | None = None) -> Sight:
+    """Counts, boxes and masks of all n instances; silhouettes are followed `margin` pixels beyond the image."""
+    seen = Truth(stage.triangles, stage.instance).sight(
+        camera, T_cam_world, None if margin is None else (margin, margin)
+    )
+    assert len(seen.masks) == n
+    return seen

@@ -15,8 +15,8 @@ from scipy.spatial.distance import pdist
 
 from bopask.arrays import Array
 from bopask.nouns import Camera
+from bopask.synth.render.truth import Sight
 from bopask.synth.shapes import Shape
-from bopask.synth.shots import Sight
 
 DEPTH_SCALE = 0.1
 """Millimetres of one unit of the depth image."""
