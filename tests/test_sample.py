@@ -255,14 +255,14 @@ def test_each_setting_has_its_point() -> None:
 
 
 def test_the_code_still_makes_a_committed_layout() -> None:
-    """Within tolerance: physics in floating point may differ a little on another machine."""
+    """Within tolerance: contacts are stiffer since, and floating point may differ on another machine."""
     for scene_id in (1, 2):
         ids, T_cam_obj, T_cam_world, _ = scene(scene_id)
         setting, rest = settled(SETTINGS[scene_id - 1], SHAPES, SEED)
         T = inverse(T_cam_world[0]) @ T_cam_obj[0]
         assert list(setting.obj_ids) == ids
         assert np.linalg.norm((rest.T_world_obj - T)[:, :3, 3], axis=1).max() < 1e-3
-        assert angle_of(np.swapaxes(rest.T_world_obj[:, :3, :3], 1, 2) @ T[:, :3, :3]).max() < np.radians(1)
+        assert angle_of(np.swapaxes(rest.T_world_obj[:, :3, :3], 1, 2) @ T[:, :3, :3]).max() < np.radians(1.5)
 
 
 def test_the_code_still_takes_a_committed_picture() -> None:

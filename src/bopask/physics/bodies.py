@@ -14,15 +14,12 @@ from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.geometry.mesh import center_of_mass, merge_seams, signed_volume
+from bopask.geometry.parts import DENSITY, HEAVIEST, LIGHTEST
 from bopask.geometry.se3 import se3
 from bopask.nouns import Model
 from bopask.physics.hand import HAND, OBJECT, mujoco_or_missing, quat
 from bopask.physics.parts import Parts
 
-DENSITY = 700.0
-"""kg/m³: a full can has 1000, a tool 1500, an empty cup far less."""
-LIGHTEST, HEAVIEST = 0.03, 0.6
-"""kg: most things on a table."""
 STEP = 0.002
 """Seconds a physics step."""
 REST_FRICTION = 0.5

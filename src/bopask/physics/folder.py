@@ -20,11 +20,12 @@ import numpy as np
 
 from bopask.bop.models import Models
 from bopask.errors import InputError
+from bopask.geometry import parts
+from bopask.geometry.parts import Cut
 from bopask.nouns import GraspSet, Model
 from bopask.physics import bodies, hand
 from bopask.physics.bodies import solid_of
-from bopask.physics.parts import VERSION as PARTS
-from bopask.physics.parts import Cut, parts_of
+from bopask.physics.parts import parts_of
 from bopask.physics.simulate import Trials, coverage, simulated
 from bopask.physics.trial import Motion, Trial
 from bopask.priors.grasps import sampler, sets
@@ -141,9 +142,9 @@ def about(request: Request) -> dict[str, Any]:
     physics = {
         "trials": asdict(request.trials),
         "motion": asdict(Motion()),
-        "parts": asdict(Cut()) | {"version": PARTS},
-        "density_kg_m3": bodies.DENSITY,
-        "mass_kg": [bodies.LIGHTEST, bodies.HEAVIEST],
+        "parts": asdict(Cut()) | {"version": parts.VERSION},
+        "density_kg_m3": parts.DENSITY,
+        "mass_kg": [parts.LIGHTEST, parts.HEAVIEST],
         "step_s": bodies.STEP,
         "torsional_friction_m": bodies.CONTACT["friction"][1],
         "rest_friction": bodies.REST_FRICTION,

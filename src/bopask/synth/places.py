@@ -14,7 +14,6 @@ from scipy.ndimage import label
 from scipy.spatial import ConvexHull
 
 from bopask.arrays import Array
-from bopask.geometry.mesh import Mesh
 from bopask.geometry.rays import RayScene
 from bopask.geometry.se3 import rotation_about
 from bopask.synth.shapes import Shape
@@ -151,7 +150,7 @@ class Landing:
 
 def land(shape: Shape, R: Float[Array, "3 3"], xy: Float[Array, "2"], below: RayScene) -> Landing:
     """Lets a turned shape down at (x, y) until it touches what is below, to about a millimetre."""
-    points = _underside(shape.mesh, R) + [*xy, 0.0]
+    points = _underside(shape, R) + [*xy, 0.0]
     start = np.column_stack([points[:, :2], np.full(len(points), SKY)])
     row, fall = below.first_hit(start, np.array([0.0, 0, -1]))
     ground = np.where(row >= 0, SKY - fall, 0.0)
@@ -160,15 +159,16 @@ def land(shape: Shape, R: Float[Array, "3 3"], xy: Float[Array, "2"], below: Ray
     return Landing(float(lift.max()), points[touch, :2], row[touch])
 
 
-def _underside(mesh: Mesh, R: Float[Array, "3 3"]) -> Float[Array, "n 3"]:
-    """Points of a turned mesh: its vertices, and its underside on a grid."""
-    turned = Mesh(mesh.vertices @ R.T, mesh.faces)
-    low, high = turned.vertices.min(0), turned.vertices.max(0)
+def _underside(shape: Shape, R: Float[Array, "3 3"]) -> Float[Array, "n 3"]:
+    """Points of a turned shape: the corners of its parts, and its underside on a grid."""
+    solid = solid_of(shape)
+    turned = np.concatenate([hull.vertices for hull in solid.hulls]) @ R.T
+    low, high = turned.min(0), turned.max(0)
     xs, ys = (np.arange(a + CELL / 2, b, CELL) for a, b in zip(low[:2], high[:2], strict=True))
-    start = np.stack([*np.meshgrid(xs, ys, indexing="ij"), np.full((len(xs), len(ys)), low[2] - 1.0)], -1)
-    distance = RayScene([turned]).first_hit(start, np.array([0.0, 0, 1.0]))[1]
+    start = np.stack([*np.meshgrid(xs, ys, indexing="ij"), np.full((len(xs), len(ys)), low[2] - 0.1)], -1)
+    distance = solid.rays.first_hit(start @ R, R[2])[1]  # the rays are turned back, not the mesh
     start[..., 2] += distance
-    return np.concatenate([turned.vertices, start[np.isfinite(distance)]])
+    return np.concatenate([turned, start[np.isfinite(distance)]])
 
 
 def about_z(yaw: float) -> Float[Array, "3 3"]:

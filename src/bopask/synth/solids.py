@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import ConvexHull, QhullError
 
 from bopask.arrays import Array
+from bopask.geometry.rays import RayScene
 from bopask.geometry.se3 import rotation_between
 from bopask.synth.shapes import Shape
 
@@ -58,6 +59,8 @@ class Solid:
     """Centre of mass (m, object frame)."""
     lies: tuple[Lie, ...]
     """Likeliest first."""
+    rays: RayScene
+    """The mesh, in the object frame."""
 
 
 _SOLIDS: dict[int, tuple[Shape, Solid]] = {}  # the shape is kept, so that its id stays its own
@@ -75,7 +78,7 @@ def _solid(shape: Shape) -> Solid:
     volumes = np.array([hull.volume for hull in hulls])
     center = np.array([hull.center for hull in hulls]).T @ volumes / volumes.sum()
     whole = hull_of(np.concatenate([hull.vertices for hull in hulls]))
-    return Solid(hulls, whole, center, tuple(_lies(whole, center)))
+    return Solid(hulls, whole, center, tuple(_lies(whole, center)), RayScene([shape.mesh]))
 
 
 def hull_of(points: Float[Array, "n 3"]) -> Hull:
