@@ -156,6 +156,17 @@ def _in_bin(bin_: Shape, T_world_bin: Float[Array, "4 4"], shape: Shape, T_world
     return bool(within(walls[:, :2], center[None, :2])[0] and low < walls[:, 2].max() - 0.005)
 
 
+class Unarranged(BopaskError):
+    """No layout was found; `reasons` counts why."""
+
+    def __init__(self, message: str, reasons: Counter[str]) -> None:
+        self.message, self.reasons = message, reasons
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[Unarranged], tuple[str, Counter[str]]]:
+        return type(self), (self.message, self.reasons)  # crosses process boundaries
+
+
 def draw(
     kind: str,
     shapes: Mapping[int, Shape],
@@ -170,7 +181,7 @@ def draw(
     """The first good layout of at most `tries` draws, and the reasons against those before it.
 
     Raises:
-        BopaskError: there was none; the message counts the reasons. See also `arrange`.
+        Unarranged: there was none. See also `arrange`.
         MissingExtra: without MuJoCo.
     """
     reasons: Counter[str] = Counter()
@@ -187,4 +198,5 @@ def draw(
     counts = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items()))
     where = "" if furniture is None else f" with {shapes[furniture].name!r}"
     fix = "ask for fewer --objects" if "no_room" in reasons else "try another --seed or other --models"
-    raise BopaskError(f"{len(ids)} objects: no {kind} layout{where} in {tries} draws ({counts}); {fix}.")
+    message = f"{len(ids)} objects: no {kind} layout{where} in {tries} draws ({counts}); {fix}."
+    raise Unarranged(message, reasons)
