@@ -21,9 +21,9 @@ from bopask.geometry.rays import RayScene
 from bopask.geometry.se3 import angle_of, inverse, se3, transform
 from bopask.nouns import Camera
 from bopask.rng import rng_for
-from bopask.synth.sample_kinds import shapes
 from bopask.synth.picture import photograph
 from bopask.synth.sample import LEAST, SEED, VIEWS, lamp_of
+from bopask.synth.sample_kinds import shapes
 from bopask.synth.settings import SETTINGS, settled
 from bopask.synth.settle import settle
 from bopask.synth.shots import CAMERA

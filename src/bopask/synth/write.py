@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,30 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def write_ply(path: Path, shape: Shape) -> None:
-    """Binary little-endian PLY: x y z (float32 mm), red green blue, triangles."""
-    vertex = np.dtype([("p", "<f4", 3), ("c", "u1", 3)])
+    """Binary little-endian PLY: x y z (float32 mm), red green blue, triangles; texture_u texture_v and a PNG beside it.
+
+    Where there is a texture, its seams split vertices: `bopask.geometry.mesh.merge_seams` makes the mesh watertight.
+    """
+    printed = [("t", "<f4", 2)] if shape.uv is not None else []
+    vertex = np.dtype([("p", "<f4", 3), ("c", "u1", 3), *printed])
     face = np.dtype([("n", "u1"), ("v", "<i4", 3)])
     vertices, faces = np.empty(len(shape.mesh.vertices), vertex), np.empty(len(shape.mesh.faces), face)
     vertices["p"], vertices["c"] = shape.mesh.vertices * 1e3, shape.colors
     faces["n"], faces["v"] = 3, shape.mesh.faces
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if shape.uv is not None and shape.texture is not None:
+        vertices["t"] = shape.uv
+        Image.fromarray(shape.texture).save(path.with_suffix(".png"), optimize=True)
     lines = [
         "ply",
         "format binary_little_endian 1.0",
         "comment made by bopask.synth",
+        *([f"comment TextureFile {path.stem}.png"] if printed else []),
         f"element vertex {len(vertices)}",
     ]
     lines += [f"property float {a}" for a in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
+    lines += [f"property float texture_{a}" for a in "uv"] if printed else []
     lines += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes("\n".join(lines).encode() + b"\n" + vertices.tobytes() + faces.tobytes())
 
 
@@ -72,12 +81,11 @@ def model_info(shape: Shape) -> dict[str, Any]:
 
 
 def write_models(folder: Path, shapes: Mapping[int, Shape]) -> None:
-    """models/: meshes, models_info.json, and names.json (ours: reviewed readable names)."""
+    """models/: meshes, models_info.json, and names.json (ours: what is said of each object)."""
     for i, shape in shapes.items():
         write_ply(folder / f"obj_{i:06d}.ply", shape)
     write_json(folder / "models_info.json", {str(i): model_info(s) for i, s in shapes.items()})
-    names = {str(i): {"name": s.name, "synonyms": list(s.synonyms)} for i, s in shapes.items()}
-    write_json(folder / "names.json", names)
+    write_json(folder / "names.json", {str(i): asdict(s.about) for i, s in shapes.items() if s.name})
 
 
 def write_camera(path: Path, camera: Camera) -> None:

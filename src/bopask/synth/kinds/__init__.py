@@ -14,7 +14,19 @@ import numpy as np
 
 from bopask.errors import BopaskError
 from bopask.rng import rng_for
-from bopask.synth.kinds import boxes, cans, cartons, cookware, cutlery, food, furniture, lathed, tableware, tools
+from bopask.synth.kinds import (
+    bottles,
+    boxes,
+    cans,
+    cartons,
+    cookware,
+    cutlery,
+    food,
+    furniture,
+    lathed,
+    tableware,
+    tools,
+)
 from bopask.synth.shapes import Shape
 
 Maker = Callable[[np.random.Generator], Shape]
@@ -35,9 +47,9 @@ KINDS: Mapping[str, Maker] = {
     "soup can": cans.soup_can,
     "tuna tin": cans.tuna_tin,
     "jar": cans.jar,
-    "bottle": cans.bottle,
-    "soap bottle": cans.soap_bottle,
-    "shampoo bottle": cans.shampoo_bottle,
+    "bottle": bottles.bottle,
+    "soap bottle": bottles.soap_bottle,
+    "shampoo bottle": bottles.shampoo_bottle,
     "cereal box": cartons.cereal_box,
     "tea box": cartons.tea_box,
     "juice carton": cartons.juice_carton,

@@ -109,7 +109,7 @@ def book(rng: np.random.Generator) -> Shape:
     about = described(
         f"{word} book",
         f"{word} hardback",
-        f"book titled {title.title()}",
+        f"book titled {title.lower()}",
         category="book",
         colors=(word, accent, "white"),
         shape="flat and rectangular",

@@ -84,4 +84,4 @@ def front(
             low = (0.20 + 0.09 * n) * h
             sheet.block(x - half, low, x + half, low + 0.06 * h, accent if n % 2 == 0 else PAPER)
         sheet.words(x, 0.76 * h, title, ink, wide=0.9 * wide, high=0.18 * h)
-    sheet.words(x, 0.10 * h, small, ink, wide=0.8 * wide, high=0.05 * h)
+    sheet.words(x, 0.085 * h, small, ink, wide=0.8 * wide, high=0.035 * h)

@@ -50,17 +50,16 @@ def mug(rng: np.random.Generator) -> Shape:
 
 
 def bowl(rng: np.random.Generator) -> Shape:
-    """A bowl, white inside or all in one colour."""
+    """A bowl of one colour, some with a rim of another."""
     r, k = rng.uniform(62, 80), 30
     h = r * rng.uniform(0.68, 0.84)
     word, paint = pick(rng, "white", "blue", "green", "yellow", "pink", "gray", "teal", "orange")
-    inner = PAPER if word != "white" and rng.random() < 0.5 else paint
     rimmed = word == "white" or rng.random() < 0.3
     edge, lip = other(rng, "blue", "red", "green", "brown", than=word) if rimmed else (word, paint)
     outer = [(0.43 * r, 0.0)] + [(0.82 * r + 0.18 * r * t, 0.36 * h + 0.64 * h * t) for t in (0, 0.86, 0.865, 1)]
     rim = [(r - 0.6, h + 1.2), (r - 2.4, h + 1.2)]
     inside = [(r - 3.2, h), (0.82 * r - 3.6, 0.36 * h + 1.6), (0.43 * r - 1.5, 5.0)]
-    colors = [paint] * 3 + [lip] * 5 + [inner] * 2
+    colors = [paint] * 3 + [lip] * 5 + [paint] * 2
     loft = lathe(outer + rim + inside, colors, k)
     parts = [
         np.concatenate([loft.rings[0], loft.rings[9]]),
@@ -73,7 +72,7 @@ def bowl(rng: np.random.Generator) -> Shape:
         f"{word} and {edge} bowl" if rimmed else f"{word} soup bowl",
         "bowl",
         category="bowl",
-        colors=(word, edge, *(("white",) if inner != paint else ())),
+        colors=(word, edge),
         shape="round and open",
         material="ceramic",
         use="eat soup or cereal from",
