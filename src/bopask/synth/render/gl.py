@@ -3,6 +3,9 @@
 GL draws every surface with its texture, filtered and antialiased, evenly lit; `shade` then lights it. GL's own light
 falls on vertices, and its shadows are hard; in software a shadow map costs more than ray-traced soft shadows. MuJoCo's
 camera is set by its frustum, so the picture's pinhole is K itself.
+
+Worker processes draw as long as they are spawned, or forked before the parent has drawn: the software driver's threads
+do not survive a fork.
 """
 
 from __future__ import annotations

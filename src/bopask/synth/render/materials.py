@@ -85,7 +85,7 @@ TABLES: Mapping[str, Pattern] = {
     "wenge": lambda p: wood(p, (92, 68, 54), (46, 34, 28)),
     "white laminate": lambda p: laminate(p, (226, 226, 222), (196, 196, 194)),
     "granite": lambda p: speckle(p, (104, 102, 104), (58, 56, 60), (172, 164, 158), (132, 126, 124)),
-    "terrazzo": lambda p: speckle(p, (206, 202, 194), (168, 152, 138), (120, 118, 118), (230, 224, 214)),
+    "terrazzo": lambda p: speckle(p, (206, 202, 194), (186, 174, 160), (164, 160, 156), (222, 216, 208)),
     "marble": lambda p: marble(p, (228, 226, 222), (128, 128, 134)),
     "linen": lambda p: linen(p, (214, 204, 184), (168, 156, 136)),
     "green cloth": lambda p: linen(p, (84, 112, 92), (48, 72, 58)),

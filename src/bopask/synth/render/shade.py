@@ -21,7 +21,7 @@ from bopask.synth.render.truth import Truth, directions
 from bopask.synth.stage import corner_normals
 from bopask.synth.texture import to_linear, to_srgb
 
-LAMP_RAYS, SKY_RAYS = 3, 6
+LAMP_RAYS, SKY_RAYS = 2, 4
 """Rays of each coarse pixel to every lamp, and to the light from all sides."""
 FAR, NEAR = 1.2, 0.3
 """What stands further off (m) throws no shadow, or does not dim the light from all sides."""

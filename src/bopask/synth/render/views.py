@@ -65,7 +65,7 @@ class Views:
         elevation, roll = np.radians(rng.uniform(*self.elevation)), np.radians(rng.uniform(-self.roll, self.roll))
         near, far = self.distance
         near = max(near, site.fits)
-        distance = rng.uniform(near, max(min(far, 1.9 * site.fits), 1.2 * near))
+        distance = rng.uniform(near, max(min(far, 1.7 * site.fits), 1.2 * near))
         flat = np.cos(elevation)
         ray = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)])
         target = site.middle + rng.uniform(-self.jitter, self.jitter, 3)
