@@ -357,7 +357,7 @@ def test_a_ringed_cube_is_blocked_and_coal_agrees_on_who_frees_it() -> None:
     hits = np.array(
         [[coal_hits(trees[j], se3.inverse(T[j]) @ T_world_grasp[g], boxes[g]) for j in range(1, 5)] for g in alone]
     )
-    assert cube.n_alone == len(alone) >= SCENE.few
+    assert cube.n_alone == len(alone) >= 100
     assert cube.blocker_sets == tuple(tuple(j + 1 for j in freed) for freed in minimal_by_search(hits))
 
 

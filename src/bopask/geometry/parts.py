@@ -28,10 +28,6 @@ from bopask.geometry.mesh import Mesh, merge_seams
 
 VERSION = 1
 """Part of every cache key: raise it when the same config gives other parts."""
-DENSITY = 700.0
-"""kg/m³: a full can has 1000, a tool 1500, an empty cup far less."""
-LIGHTEST, HEAVIEST = 0.03, 0.6
-"""kg: most things on a table."""
 
 
 @dataclass(frozen=True)

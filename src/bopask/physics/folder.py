@@ -20,7 +20,7 @@ import numpy as np
 
 from bopask.bop.models import Models
 from bopask.errors import InputError
-from bopask.geometry import parts
+from bopask.geometry import parts, weight
 from bopask.geometry.parts import Cut
 from bopask.nouns import GraspSet, Model
 from bopask.physics import bodies, hand
@@ -143,13 +143,14 @@ def about(request: Request) -> dict[str, Any]:
         "trials": asdict(request.trials),
         "motion": asdict(Motion()),
         "parts": asdict(Cut()) | {"version": parts.VERSION},
-        "density_kg_m3": parts.DENSITY,
-        "mass_kg": [parts.LIGHTEST, parts.HEAVIEST],
+        "density_kg_m3": weight.DENSITY,
+        "mass_kg": [weight.LIGHTEST, weight.HEAVIEST],
         "step_s": bodies.STEP,
         "torsional_friction_m": bodies.CONTACT["friction"][1],
         "rest_friction": bodies.REST_FRICTION,
         "hand_kg": hand.MASS,
         "finger_m_s": hand.SPEED,
+        "drive_kg": hand.DRIVE,
     }
     return {
         "version": [VERSION, sampler.VERSION],

@@ -1,9 +1,11 @@
-"""`bopask synth`: scenes without end. shapes -> arrange -> settle -> views -> pictures -> a BOP folder, one layout a scene.
+"""`bopask synth`: scenes without end, one layout a scene.
+
+    shapes -> arrange -> settle -> views -> pictures -> BOP folder
 
     OUT/models/         meshes (PLY, mm), textures, models_info.json, names.json
     OUT/camera.json     intrinsics
     OUT/<split>/<scene>/  rgb, depth, mask, mask_visib, scene_gt, scene_camera, scene_gt_info, scene_gt_coco
-    OUT/synth.json      what was asked for, what became of it: layouts by arrangement, rejections by reason, drift, overlap
+    OUT/synth.json      what was asked for and what became of it: layouts, rejections by reason, drift, overlap
     OUT/README.md       the same in words
 
 A scene is a function of the request and its number: never of the workers, their order, or a restart.
@@ -180,7 +182,7 @@ def _cast(models: Path | None, unit: str | None, kinds: int | None, seed: int, c
     home = household(seed, kinds if models is None else None)
     furniture = {s.about.category: i for i, s in reversed(home.items()) if s.about.category in FURNITURE}
     if models is None:
-        shapes, notes = dict(home), ()
+        shapes, notes = dict(home), tuple[str, ...]()
     else:
         shapes, skips = import_meshes(models, unit, Cache(cache_dir))
         notes = tuple(f"{skip.key}: {skip.reason}" for skip in skips)
@@ -323,8 +325,8 @@ Each scene is one layout: {kinds}.
 - A bin and a shelf unit are objects like the others: they have poses and masks.
 - At rest: in the last simulated second nothing moved more than {drift} mm; objects overlap by {median} mm (median) and
   {largest} mm (at most). Layouts rejected before: {rejected}.
-- `models/names.json` is not a BOP file: readable names, colours, materials, uses. `synth.json` holds the request and every
-  scene's figures.
+- `models/names.json` is not a BOP file: readable names, colours, materials, uses. `synth.json` holds the request and
+  every scene's figures.
 """
 
 
@@ -346,7 +348,8 @@ def readme(request: Request, record: Mapping[str, Any]) -> str:
 
 def renderer_named(name: str, blender_python: str = "") -> Renderer:
     """By the name that the command line knows: mujoco, rays or blender."""
-    return {"mujoco": GL(), "rays": Rays(), "blender": Blender(blender_python)}[name]
+    renderers: dict[str, Renderer] = {"mujoco": GL(), "rays": Rays(), "blender": Blender(blender_python)}
+    return renderers[name]
 
 
 def told(request: Request) -> str:

@@ -21,18 +21,9 @@ from scipy.spatial import ConvexHull, QhullError
 from bopask.arrays import Array
 from bopask.errors import InputError
 from bopask.geometry.mesh import Mesh, merge_seams, signed_volume
-from bopask.geometry.parts import (
-    DENSITY,
-    HEAVIEST,
-    LIGHTEST,
-    VERSION,
-    Cut,
-    closed,
-    convex_parts,
-    packed,
-    unpacked,
-)
-from bopask.nouns import Skip, Symmetry
+from bopask.geometry.parts import VERSION, Cut, closed, convex_parts, packed, unpacked
+from bopask.geometry.weight import mass_of
+from bopask.nouns import Description, Skip, Symmetry
 from bopask.store.cache import Cache
 from bopask.store.files import key_of
 from bopask.synth.shapes import Shape
@@ -132,15 +123,13 @@ def _shape(path: Path, unit: str, names: tuple[str, ...], cache: Cache) -> tuple
         mesh = Mesh(mesh.vertices, np.ascontiguousarray(mesh.faces[:, ::-1]))
     parts = _parts(path, mesh, hull, whole and abs(volume) > 0.999 * hull.volume, cache)
     colors, uv, texture = _paint(path, raw)
-    mass = DENSITY * sum(ConvexHull(part).volume for part in parts)
     shape = Shape(
-        name=names[0],
-        synonyms=names[1:],
+        about=Description(names[0], names[1:], source=path.name),
         mesh=mesh,
         colors=colors,
         parts=parts,
         symmetry=Symmetry(),
-        mass=float(np.clip(mass, LIGHTEST, HEAVIEST)),
+        mass=mass_of(sum(ConvexHull(part).volume for part in parts)),
         gloss=GLOSS,
         uv=uv,
         texture=texture,

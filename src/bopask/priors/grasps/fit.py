@@ -70,14 +70,10 @@ class Pads:
     """How far the object between the pads reaches beyond the contacts, on the worse side."""
     x: Float[Array, "g"]
     """The middle of what is between the pads: not 0 where one finger touches first."""
-    y: Float[Array, "g"]
-    """Centre of the held patches along the pads' width."""
     z: Float[Array, "g"]
-    """And along their depth."""
+    """Centre of the held patches along the pads' depth."""
     patch: Float[Array, "g"]
     """Held area (m²), of the smaller patch."""
-    alignment: Float[Array, "g"]
-    """Mean cosine of the held surface's normals with the closing axis, of the worse patch."""
 
 
 def held(
@@ -93,18 +89,16 @@ def held(
     sides = [
         np.concatenate(
             [_side(points, tree, T_obj_grasp[c], width[c], depth[c], gripper, sign) for c in chunks]
-            or [np.zeros((0, 5))]
+            or [np.zeros((0, 3))]
         )
         for sign in (1.0, -1.0)
     ]
-    (first, y, z, patch, lean), (last, y_, z_, patch_, lean_) = (side.T for side in sides)
+    (first, z, patch), (last, z_, patch_) = (side.T for side in sides)
     return Pads(
         above=np.maximum(first, last) - width / 2,
         x=(np.where(np.isfinite(first), first, 0) - np.where(np.isfinite(last), last, 0)) / 2,
-        y=(y + y_) / 2,
         z=(z + z_) / 2,
         patch=np.minimum(patch, patch_),
-        alignment=np.minimum(lean, lean_),
     )
 
 
@@ -116,9 +110,9 @@ def _side(
     depth: Float[Array, "g"],
     gripper: Gripper,
     sign: float,
-) -> Float[Array, "g 5"]:
-    """One finger: how far out the object reaches in front of its pad (inf: nothing there), y, z, area and lean of the
-    patch it holds."""
+) -> Float[Array, "g 3"]:
+    """One finger: how far out the object reaches in front of its pad (inf: nothing there), z and area of the patch it
+    holds."""
     low, high = gripper.pad
     contact = se3.transform(T_obj_grasp, np.stack([sign * width / 2, 0 * width, depth], -1)[:, None])[:, 0]
     radius = float(np.hypot(high[0], np.abs(gripper.pad[:, 1] - depth[:, None]).max())) + SKIN
@@ -133,5 +127,5 @@ def _side(
     np.maximum.at(first, g[pad], out[pad])
     on = pad & (out >= first[g] - SKIN) & (lean >= FACING)
     n = np.bincount(g[on], minlength=len(width))
-    mean = [np.bincount(g[on], v[on], minlength=len(width)) / np.maximum(n, 1) for v in (p[:, 1], p[:, 2], lean)]
-    return np.stack([np.where(n > 0, first, np.inf), mean[0], mean[1], n * points.area, mean[2]], -1)
+    z = np.bincount(g[on], p[on, 2], minlength=len(width)) / np.maximum(n, 1)
+    return np.stack([np.where(n > 0, first, np.inf), z, n * points.area], -1)

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from bopask.arrays import Array
 from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import inverse
-from bopask.nouns import Camera, Symmetry
+from bopask.nouns import Camera, Description, Symmetry
 from bopask.rng import rng_for
 from bopask.synth.picture import photograph
 from bopask.synth.render.materials import SURFACES
@@ -55,4 +55,4 @@ def _solid(fixture: Fixture, look: Look) -> Shape:
     color = np.round(to_srgb(SURFACES[fixture.material or look.table](grid).mean(0) * look.tint[0])).astype(np.uint8)
     soup = fixture.triangles().reshape(-1, 3)
     mesh = Mesh(soup, np.arange(36, dtype=np.int32).reshape(12, 3))
-    return Shape("furniture", (), mesh, np.tile(color, (36, 1)), (soup,), Symmetry(), mass=1.0, gloss=0.12)
+    return Shape(Description("furniture"), mesh, np.tile(color, (36, 1)), (soup,), Symmetry(), mass=1.0, gloss=0.12)
