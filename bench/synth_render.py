@@ -1,6 +1,6 @@
 """Frames a second of `synth`'s pictures at 640 x 480: ids, depth and silhouettes, RGB by a renderer, the sensor.
 
-    python bench/synth_render.py [--renderer gl|rays|blender] [--layouts 8] [--views 10] [--objects 10] [--workers 1 2]
+    python bench/synth_render.py [--renderer mujoco|rays|blender] [--layouts 8] [--views 10] [--objects 10]
 
 Objects stand upright in a grid (no physics). Prints CPU seconds a frame by stage, and frames a second of wall clock for
 each number of workers, without and with writing the files a BOP folder needs (PNG). Compare with `nproc` and the load.
@@ -23,10 +23,11 @@ import numpy as np
 from PIL import Image
 
 from bopask.arrays import Array
-from bopask.geometry.se3 import inverse
+from bopask.geometry.se3 import inverse, rotation_about, se3
 from bopask.rng import rng_for
 from bopask.run.local import LocalExecutor
-from bopask.synth.kinds import shapes
+from bopask.synth.kinds import FURNITURE, household
+from bopask.synth.put import DROP, lowest
 from bopask.synth.render.blender import Blender
 from bopask.synth.render.gl import GL
 from bopask.synth.render.rays import Rays
@@ -34,15 +35,15 @@ from bopask.synth.render.scene import Renderer, Scene, draw_look, table
 from bopask.synth.render.sensor import DepthSensor, Sensor
 from bopask.synth.render.truth import Sight, Truth
 from bopask.synth.render.views import CAMERA, Views
-from bopask.synth.settings import place
+from bopask.synth.shapes import Shape
 
 T = TypeVar("T")
-RENDERERS = {"gl": GL(), "rays": Rays(), "blender": Blender()}
+RENDERERS = {"mujoco": GL(), "rays": Rays(), "blender": Blender()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--renderer", choices=RENDERERS, default="gl")
+    parser.add_argument("--renderer", choices=RENDERERS, default="mujoco")
     parser.add_argument("--layouts", type=int, default=8)
     parser.add_argument("--views", type=int, default=10)
     parser.add_argument("--objects", type=int, default=10)
@@ -79,10 +80,10 @@ def layout(seed: int, renderer: Renderer, objects: int, views: int, written: boo
         return result
 
     rng = rng_for(seed, "bench", 0)
-    kinds = list(shapes().values())
+    kinds = [shape for shape in household(0).values() if shape.about.category not in FURNITURE]
     kinds = [kinds[int(i)] for i in rng.integers(0, len(kinds), objects)]
     spots = [(0.15 * (k % 4 - 1.5), 0.15 * (k // 4 - 1)) for k in range(objects)]
-    poses = [place(shape, spot, rng.uniform(-3, 3)) for shape, spot in zip(kinds, spots, strict=True)]
+    poses = [standing(shape, spot, rng.uniform(-3, 3)) for shape, spot in zip(kinds, spots, strict=True)]
     scene = Scene(tuple(kinds), np.array(poses), table())
     truth = timed("truth, once a layout", lambda: Truth(*scene.triangles()))
     found = timed("views", lambda: Views().draw(scene, views, rng))
@@ -99,6 +100,11 @@ def layout(seed: int, renderer: Renderer, objects: int, views: int, written: boo
     timed("open, once a layout", partial(opened.__exit__, None, None, None))
     spent["frames"] += len(found)
     return spent
+
+
+def standing(shape: Shape, xy: tuple[float, float], yaw: float) -> Array:
+    """T_world_obj of a shape as it was drawn, on the table."""
+    return se3(rotation_about(np.array([0, 0, 1.0]), yaw), np.array([*xy, DROP - lowest(shape, np.eye(3))]))
 
 
 def measure(seen: Sight, kinds: Sequence[object], rng: np.random.Generator) -> Array:

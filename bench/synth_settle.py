@@ -10,21 +10,14 @@ placing and of settling; share of layouts in which something stands on something
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
-from pathlib import Path
 from time import process_time
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from furniture import shelf_unit, storage_bin
-
 from bopask.rng import rng_for
 from bopask.synth.arrange import ARRANGEMENTS, DRIFT, TURN, Outcome, Refused, arrange, settled
-from bopask.synth.kinds import shapes
-
-BIN, UNIT = 101, 102
+from bopask.synth.kinds import FURNITURE, household
 
 
 def main() -> None:
@@ -35,17 +28,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     few, many = map(int, args.objects.split(":"))
-    made = shapes()
-    here = made | {BIN: storage_bin(), UNIT: shelf_unit()}
+    here = household(args.seed)
+    furniture = {shape.about.category: i for i, shape in here.items() if shape.about.category in FURNITURE}
+    made = [i for i in here if i not in furniture.values()]
     for kind in args.kinds:
         outcomes, reasons, placing, settling = list[Outcome](), Counter[str](), 0.0, 0.0
         for k in range(args.layouts):
             rng = rng_for(args.seed, "bench", (kind, k))
-            ids = rng.choice(list(made), rng.integers(few, many + 1))
+            ids = rng.choice(made, rng.integers(few, many + 1))
             start = process_time()
             try:
-                furniture = {"bin": BIN, "shelf": UNIT}.get(kind)
-                setting = arrange(kind, here, ids, furniture=furniture, clutter=rng.uniform(), rng=rng)
+                setting = arrange(kind, here, ids, furniture=furniture.get(kind), clutter=rng.uniform(), rng=rng)
                 placing += process_time() - start
                 start = process_time()
                 outcomes.append(settled(setting, here))

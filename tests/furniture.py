@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bopask.arrays import Array
+from bopask.nouns import Description
 from bopask.synth.shapes import Shape, finish
 
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
@@ -19,7 +20,7 @@ def of_boxes(name: str, boxes: Sequence[tuple[Sequence[float], Sequence[float]]]
     parts = [np.array(low) + CORNERS * (np.array(high) - low) for low, high in boxes]
     faces = np.concatenate([np.array(FACES) + 8 * k for k in range(len(boxes))]).astype(np.int32)
     vertices: Array = np.concatenate(parts)
-    return finish(name, (), (vertices, faces, np.full_like(vertices, 150.0)), parts, mass=mass, gloss=0.2)
+    return finish(Description(name), (vertices, faces, np.full_like(vertices, 150.0)), parts, mass=mass, gloss=0.2)
 
 
 def block(x: float, y: float, z: float, name: str = "block") -> Shape:

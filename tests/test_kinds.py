@@ -23,8 +23,8 @@ from bopask.synth.kinds import FURNITURE, KINDS, household
 from bopask.synth.kinds.labels import Sheet
 from bopask.synth.kinds.palette import PAINT
 from bopask.synth.prints import lay_out, texel
+from bopask.synth.render.stage import Stage, cast, stage
 from bopask.synth.shapes import Shape, blocks, lathe, lines
-from bopask.synth.stage import Stage, cast, stage
 from bopask.synth.texture import to_srgb
 from bopask.synth.write import write_models
 

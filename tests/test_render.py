@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from household import place, shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import motions
@@ -20,9 +21,8 @@ from bopask.errors import InputError, MissingExtra, MissingGL
 from bopask.geometry.camera import inside, project
 from bopask.geometry.mesh import Mesh, signed_volume
 from bopask.geometry.se3 import inverse, rotation_about, se3, transform
-from bopask.nouns import Camera, Symmetry
+from bopask.nouns import Camera, Description, Symmetry
 from bopask.rng import rng_for
-from bopask.synth.kinds import shapes
 from bopask.synth.render import gl
 from bopask.synth.render.blender import VARIABLE, Blender
 from bopask.synth.render.gl import GL
@@ -34,10 +34,8 @@ from bopask.synth.render.scene import HALVES, Fixture, Lamp, Look, Renderer, Sce
 from bopask.synth.render.sensor import DepthSensor, Sensor
 from bopask.synth.render.shade import Light
 from bopask.synth.render.truth import Truth
-from bopask.synth.render.views import CAMERA, CLEAR, Views
-from bopask.synth.settings import place
+from bopask.synth.render.views import CAMERA, CLEAR, Views, look_at
 from bopask.synth.shapes import Shape
-from bopask.synth.shots import look_at
 
 SHAPES = shapes()
 SMALL = Camera(np.array([[150.0, 0, 79.5], [0, 150.0, 59.5], [0, 0, 1]]), 160, 120)
@@ -82,7 +80,7 @@ def printed_box() -> Shape:
     front &= np.repeat(np.arange(6) == 3, 4)
     uv[front] = vertices[front][:, [0, 2]] / size[[0, 2]] + 0.5
     plain = np.zeros((24, 3), np.uint8)
-    return Shape("printed box", (), Mesh(vertices, faces), plain, (vertices,), Symmetry(), 0.2, 0.0, uv, image)
+    return Shape(Description("printed box"), Mesh(vertices, faces), plain, (vertices,), Symmetry(), 0.2, 0.0, uv, image)
 
 
 def look_of(*lamps: Lamp, table: str = "white laminate") -> Look:

@@ -11,6 +11,10 @@ import coal
 import numpy as np
 import pytest
 import trimesh
+from bopask.synth.sample import LEAST, SEED, VIEWS, lamp_of
+from bopask.synth.sample_kinds import shapes
+from bopask.synth.settings import SETTINGS, settled
+from bopask.synth.shots import CAMERA
 from PIL import Image
 from scipy.spatial.distance import pdist
 
@@ -21,13 +25,9 @@ from bopask.geometry.rays import RayScene
 from bopask.geometry.se3 import angle_of, inverse, se3, transform
 from bopask.nouns import Camera
 from bopask.rng import rng_for
-from bopask.synth.picture import photograph
-from bopask.synth.sample import LEAST, SEED, VIEWS, lamp_of
-from bopask.synth.sample_kinds import shapes
-from bopask.synth.settings import SETTINGS, settled
+from bopask.synth.render.picture import photograph
+from bopask.synth.render.stage import TABLE_SIZE, grid, stage
 from bopask.synth.settle import settle
-from bopask.synth.shots import CAMERA
-from bopask.synth.stage import TABLE_SIZE, grid, stage
 
 SAMPLE = Path(__file__).resolve().parents[1] / "src" / "bopask" / "data" / "sample"
 SCENES = range(1, len(SETTINGS) + 1)

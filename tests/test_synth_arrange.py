@@ -11,6 +11,7 @@ pytest.importorskip("mujoco", reason="settling needs the extra 'synth'")
 
 import coal
 from furniture import block, shelf_unit, storage_bin
+from household import shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from bopask.geometry.rays import RayScene
 from bopask.geometry.se3 import rotation_about, se3, transform
 from bopask.rng import rng_for
 from bopask.synth.arrange import ARRANGEMENTS, arrange, draw, settled
-from bopask.synth.kinds import shapes
 from bopask.synth.overlap import deepest, depth, moved
 from bopask.synth.places import floors, gaps, land, outline
 from bopask.synth.put import Refused

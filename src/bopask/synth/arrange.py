@@ -30,10 +30,10 @@ from bopask.synth.overlap import deepest
 from bopask.synth.piles import stack, table
 from bopask.synth.places import about_z
 from bopask.synth.put import Put, Refused, lowest
+from bopask.synth.render.stage import TABLE_SIZE
 from bopask.synth.settle import Rest, settle
 from bopask.synth.shapes import Shape
 from bopask.synth.solids import solid_of, within
-from bopask.synth.stage import TABLE_SIZE
 from bopask.synth.texture import TABLES
 
 TILT = np.cos(np.radians(25))

@@ -16,9 +16,9 @@ from bopask.geometry.rays import RayScene
 from bopask.geometry.se3 import se3
 from bopask.synth.overlap import deepest
 from bopask.synth.places import Outline, about_z, free, outline
+from bopask.synth.render.stage import TABLE_SIZE
 from bopask.synth.shapes import Shape
 from bopask.synth.solids import Lie, solid_of
-from bopask.synth.stage import TABLE_SIZE
 
 DROP = 0.002
 """Things are let go this far (m) above what carries them."""

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from bopask.arrays import Array
+from bopask.synth.render.stage import corner_normals
 from bopask.synth.shapes import Shape
-from bopask.synth.stage import corner_normals
 
 SPREAD, SMALL, ROUNDS = 10.0, 0.003, 3
 """A face is split while its corners' colours differ by more (of 255) and it is longer (m); not more often than this."""

@@ -14,11 +14,11 @@ from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import inverse
 from bopask.nouns import Camera, Description, Symmetry
 from bopask.rng import rng_for
-from bopask.synth.picture import photograph
 from bopask.synth.render.materials import SURFACES
+from bopask.synth.render.picture import photograph
 from bopask.synth.render.scene import Fixture, Look, Scene, Shot
+from bopask.synth.render.stage import TABLE_SIZE, stage
 from bopask.synth.shapes import Shape
-from bopask.synth.stage import TABLE_SIZE, stage
 from bopask.synth.texture import TABLES, to_srgb
 
 LAMP_AWAY = 1.75

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int, UInt8
 from bopask.arrays import Array
 from bopask.nouns import Camera
 from bopask.synth.render.materials import FLOORS, TABLES, WALLS
+from bopask.synth.render.stage import TABLE_SIZE
 from bopask.synth.shapes import Shape
-from bopask.synth.stage import TABLE_SIZE
 
 ROOM = (2.6, -0.74)
 """Half the width of the room and the height of its floor (m): beyond the range of the depth sensor."""

@@ -17,8 +17,8 @@ from bopask.arrays import Array
 from bopask.geometry.se3 import inverse
 from bopask.nouns import Camera
 from bopask.synth.render.scene import Lamp, Look, Scene, room
+from bopask.synth.render.stage import corner_normals
 from bopask.synth.render.truth import Truth, directions
-from bopask.synth.stage import corner_normals
 from bopask.synth.texture import to_linear, to_srgb
 
 LAMP_RAYS, SKY_RAYS = 2, 4

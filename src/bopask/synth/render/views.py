@@ -9,17 +9,25 @@ from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.geometry.camera import inside, project
-from bopask.geometry.se3 import inverse, transform
+from bopask.geometry.se3 import inverse, rotation_about, se3, transform
 from bopask.nouns import Camera
 from bopask.synth.render.scene import Scene
 from bopask.synth.render.truth import Truth
-from bopask.synth.shots import look_at
 
 CAMERA = Camera(np.array([[600.0, 0.0, 319.5], [0.0, 600.0, 239.5], [0.0, 0.0, 1.0]]), 640, 480)
 DRAWS = 300
 """Tries for one view before it is given up."""
 CLEAR = 0.12
 """The camera keeps this far (m) from what stands there, and above the table."""
+
+
+def look_at(eye: Float[Array, "3"], target: Float[Array, "3"], roll: float) -> Float[Array, "4 4"]:
+    """T_cam_world of a camera at `eye` (m) that looks at `target`, turned by `roll` (rad) about its optical axis."""
+    z = (target - eye) / np.linalg.norm(target - eye)
+    x = np.cross(z, [0.0, 0.0, 1.0])
+    x /= np.linalg.norm(x)
+    R = rotation_about(np.array([0.0, 0.0, 1.0]), roll) @ np.stack([x, np.cross(z, x), z])
+    return se3(R, -R @ eye)
 
 
 @dataclass(frozen=True)

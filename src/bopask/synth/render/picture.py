@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from bopask.arrays import Array
 from bopask.nouns import Camera
-from bopask.synth.stage import Stage, cast, grid, view_rays
+from bopask.synth.render.stage import Stage, cast, grid, view_rays
 from bopask.synth.texture import TABLES, room, to_srgb
 
 ROOM = (2.6, -0.74)

@@ -6,7 +6,7 @@ Knows embree; knows nothing of light. World frame: table top z = 0, +z up, metre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
@@ -57,12 +57,6 @@ class Stage:
             uv = (self.uv[hits.face[mine]] * hits.weights[mine, :, None]).sum(1)
             color[mine] = to_linear(texel(texture, uv))
         return color
-
-    def only(self, i: int) -> Stage:
-        """The stage with nothing on it but instance i, not even the table."""
-        mine = self.instance == i
-        soup = self.triangles[mine]
-        return replace(self, scene=_embree(soup), triangles=soup, instance=self.instance[mine])
 
 
 @dataclass(frozen=True)
@@ -172,18 +166,7 @@ def view_rays(
     return np.broadcast_to(T_world_cam[:3, 3], directions.shape), directions
 
 
-def grid(width: int, height: int, margin: int = 0) -> Float[Array, "n 2"]:
-    """Pixel centres in row order, with `margin` more pixels on every side."""
-    v, u = np.mgrid[-margin : height + margin, -margin : width + margin]
+def grid(width: int, height: int) -> Float[Array, "n 2"]:
+    """Pixel centres in row order."""
+    v, u = np.mgrid[0:height, 0:width]
     return np.stack([u.ravel(), v.ravel()], 1).astype(float)
-
-
-def depth_and_ids(
-    stage: Stage, camera: Camera, T_cam_world: Float[Array, "4 4"]
-) -> tuple[Float[Array, "h w"], Int[Array, "h w"]]:
-    """Depth z (m; 0 where the ray meets neither object nor table) and instance (-1 table, -2 nothing) of each pixel."""
-    hits = cast(stage, *view_rays(camera, T_cam_world, grid(camera.width, camera.height)))
-    shape = camera.height, camera.width
-    seen = hits.face >= 0
-    ids = np.where(seen, stage.instance[hits.face], -2)
-    return np.where(seen, hits.distance, 0.0).reshape(shape), ids.reshape(shape)
