@@ -1,4 +1,4 @@
-"""RGB by our own ray-cast photographer: no OpenGL, soft light in every corner, and some ten seconds a picture."""
+"""RGB by our own ray-cast photographer: no OpenGL, soft light in every corner, and seven seconds of CPU a picture."""
 
 from __future__ import annotations
 
