@@ -24,8 +24,8 @@ def _boards(
 
 
 def storage_bin(rng: np.random.Generator) -> Shape:
-    """An open box, about 30 x 22 x 12 cm, with walls and floor of 4 mm."""
-    x, y, h = rng.uniform(142, 160), rng.uniform(104, 118), rng.uniform(110, 130)
+    """An open box, about 38 x 28 x 15 cm, with walls and floor of 4 mm."""
+    x, y, h = rng.uniform(180, 200), rng.uniform(132, 148), rng.uniform(140, 165)
     word, paint = pick(rng, "blue", "gray", "white", "red", "green", "black", "yellow")
     solid = np.zeros((3, 3, 2), bool)
     solid[..., 0] = solid[[0, 2]] = solid[:, [0, 2]] = True
@@ -45,14 +45,14 @@ def storage_bin(rng: np.random.Generator) -> Shape:
 
 
 def shelf_unit(rng: np.random.Generator) -> Shape:
-    """An open shelf, about 45 wide x 25 deep x 38 cm high: two sides, a low board and one halfway up."""
-    x, y, h = rng.uniform(215, 235), rng.uniform(120, 130), rng.uniform(365, 395)
+    """An open shelf, about 64 wide x 26 deep x 58 cm high: two sides, a low board, one halfway up and one on top."""
+    x, y, h = rng.uniform(305, 335), rng.uniform(125, 138), rng.uniform(560, 600)
     thick, low = 15.0, 30.0
     middle = low + 0.5 * (h - low)
     word, paint = pick(rng, "brown", "white", "beige", "gray", "black")
-    heights = [0, low - thick, low, middle - thick, middle, h]
-    solid = np.zeros((3, 1, 5), bool)
-    solid[[0, 2]] = solid[..., 1] = solid[..., 3] = True
+    heights = [0, low - thick, low, middle - thick, middle, h - thick, h]
+    solid = np.zeros((3, 1, 6), bool)
+    solid[[0, 2]] = solid[..., 1::2] = True
     surface, parts = _boards(([-x, -x + thick, x - thick, x], [-y, y], heights), solid, paint)
     about = described(
         f"{word} shelf unit",
@@ -60,7 +60,7 @@ def shelf_unit(rng: np.random.Generator) -> Shape:
         "shelf unit",
         category="shelf",
         colors=(word,),
-        shape="two boards between two sides",
+        shape="three boards between two sides",
         material="wood",
         use="keep things on",
     )
