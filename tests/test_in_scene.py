@@ -224,7 +224,7 @@ def test_a_cube_with_room_around_it_is_free():
     layout, models = arranged((CUBE, at(0, 0, 0.02)), (WALL, at(0.30, 0, 0.05)))
     cube, wall = solve(layout, models)
     assert cube.state == "free"
-    assert cube.n_alone == cube.n_free > 100
+    assert cube.n_alone == cube.n_free > 80
     assert len(cube.width) == 5
     assert wall.state == "ungraspable"
     assert (wall.n_dense, wall.n_alone, len(wall.width), wall.blocker_sets) == (0, 0, 0, ())
@@ -349,14 +349,14 @@ def test_level_grasps_are_added_where_the_support_leaves_few():
 
 def test_a_long_thing_whose_middle_is_crowded_is_taken_by_its_free_end():
     """The dense set may lie round the middle: before it is called blocked, level grasps all along it are tried."""
-    rod = block(8, 0.16, 0.02, 0.02)
+    rod = block(8, 0.16, 0.03, 0.03)
     everywhere = sample_grasps(rod, GRIPPER, 0, SAMPLER)
-    middle = sets.take(everywhere, np.abs(sets.middle(everywhere)[:, 0]) < 0.01)
+    middle = sets.take(everywhere, np.abs(sets.middle(everywhere)[:, 0]) < 0.02)
     dense = {8: middle, 5: NO_GRASP}
-    walls = [(WALL, at(0, y, 0.05, np.pi / 2)) for y in (0.03, -0.03)]
+    walls = [(WALL, at(0, y, 0.05, np.pi / 2)) for y in (0.035, -0.035)]
 
     def state(few: int) -> str:
-        layout, models = arranged((rod, at(0, 0, 0.01)), *walls)
+        layout, models = arranged((rod, at(0, 0, 0.015)), *walls)
         config = InScene(sampler=SAMPLER, few=few, level_most=400)
         return instance_grasps(layout, models, dense, GRIPPER, pairs(3, ()), config)[0].state
 

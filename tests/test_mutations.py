@@ -39,9 +39,9 @@ class Proven:
         """All rows of a row's image."""
         return next(rows for rows in self.images if rows[0]["image"] == image["image"])
 
-    def another(self, row: Row) -> Row:
-        """The row of the same task about the same objects in another image of the layout."""
-        same = ("layout", "task", "subtask", "instances")
+    def another(self, row: Row, *same: str) -> Row:
+        """The row of the same task about the same objects (or what else is to be the same) in another image."""
+        same = same or ("layout", "task", "subtask", "instances")
         rows = (one for rows in self.images for one in rows if one["image"] != row["image"])
         return next(one for one in rows if all(one[name] == row[name] for name in same))
 
@@ -135,7 +135,7 @@ def stale_pose(row: Row, proven: Proven) -> Row:
 
 
 def stale_world(row: Row, proven: Proven) -> Row:
-    return row | {"T_world_cam": proven.another(row)["T_world_cam"]}
+    return row | {"T_world_cam": proven.another(row, "layout")["T_world_cam"]}
 
 
 def moved_world(row: Row, T: np.ndarray) -> Row:

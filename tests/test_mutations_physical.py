@@ -316,7 +316,7 @@ def wider(row: Row, by: float) -> Row:
 
 def bad_alternative(row: Row, proven: Proven) -> Row:
     other = copy.deepcopy(row["evidence"]["grasp"])
-    other["T_obj_grasp"] = (np.array(other["T_obj_grasp"]) @ moved(0, 0.05, 0)).tolist()
+    other["T_obj_grasp"] = (np.array(other["T_obj_grasp"]) @ moved(0, 0.12, 0)).tolist()
     row["evidence"]["alternatives"].append(other)
     return row
 
@@ -337,7 +337,7 @@ def flat_held(row: Row, proven: Proven) -> bool:
 
 ANY_OF_IT = "grasp: (contacts|width|approach|support|collision|pose)"
 GRASPS = {
-    "3 cm aside": (held, lambda r, p: hold(r, p, lambda T: T @ moved(0, 0.03, 0)), ANY_OF_IT),
+    "12 cm aside": (held, lambda r, p: hold(r, p, lambda T: T @ moved(0, 0.12, 0)), ANY_OF_IT),
     "3 cm along the closing axis": (held, lambda r, p: hold(r, p, lambda T: T @ moved(0.03, 0, 0)), ANY_OF_IT),
     "closes before the object": (held, lambda r, p: hold(r, p, lambda T: T @ moved(0, 0, -0.12)), "grasp: contacts"),
     "rammed into the object": (
@@ -441,7 +441,10 @@ def witness(row: Row, by: np.ndarray) -> Row:
 
 
 def other_reason(row: Row, proven: Proven) -> Row:
-    other = {"blocks_grasp": "rests_on_target", "rests_on_target": "blocks_grasp"}
+    other = {
+        "blocks_grasp": "rests_on_target",
+        "rests_on_target": "blocks_blocker",
+    }  # what rests on it may block it too
     row["evidence"]["reasons"][0] = other[row["evidence"]["reasons"][0]]
     return step(row, 0, reason=row["evidence"]["reasons"][0])
 

@@ -83,13 +83,17 @@ def unlike(block: Block, facts: Facts) -> tuple[Facts, Skipped]:
 
 
 def in_front_of(block: Block) -> tuple[Facts, Skipped]:
-    """Nearer to the viewer along the support, nearer to the camera too, and more before the other than beside it."""
+    """Nearer to the viewer along the support, nearer to the camera too, and more before the other than beside it.
+
+    Both by the margin: a low thing before a tall one, seen from above, may be the farther from the camera.
+    """
     corners_world = se3.transform(block.T_world_cam[:, None], block.corners_cam)
     away = -(corners_world * block.toward_viewer[:, None, None, :]).sum(-1)
     aside = (corners_world * np.cross(block.toward_viewer, UP)[:, None, None, :]).sum(-1)
     behind, beside = (x.mean(-1)[:, None, :] - x.mean(-1)[:, :, None] for x in (away, aside))
-    z = block.T_cam_obj[..., 2, 3]
-    return decided(block, before(*along(away)), (z[:, None, :] > z[:, :, None]) & (behind >= np.abs(beside)))
+    z = block.corners_cam[..., 2].mean(-1)
+    nearer = z[:, None, :] - z[:, :, None] >= block.config.margin
+    return decided(block, before(*along(away)), nearer & (behind >= np.abs(beside)))
 
 
 def above_of(block: Block) -> Facts:

@@ -66,9 +66,9 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
 
 def height_over_target(block: Block, path: Trajectory) -> float:
     """Metres between the end of the path and the top of the target: large where something stands on it."""
-    box = block.models[int(block.layout.obj_ids[path.target])].box
-    corners = box.corners() @ block.layout.T_world_obj[path.target, :3, :3].T
-    return float(path.points[-1, 2] - block.layout.T_world_obj[path.target, 2, 3] - corners[:, 2].max())
+    T_world_obj = block.layout.T_world_obj[path.target]
+    vertices = block.models[int(block.layout.obj_ids[path.target])].mesh.vertices
+    return float(path.points[-1, 2] - T_world_obj[2, 3] - (vertices @ T_world_obj[2, :3]).max())
 
 
 def ask_of_length(block: Block, paths: list[Trajectory]) -> Iterator[Asked | Skipped]:

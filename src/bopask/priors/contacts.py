@@ -8,7 +8,7 @@ centre of mass, not off forces.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -32,6 +32,10 @@ UPWARD = 0.5
 """A contact whose normal has at least this upward part carries what lies on it (within 60° of vertical)."""
 SLIPPING = 0.2
 """An object in the air is held by normals at least this much upward; one that leans, by at least minus this."""
+RAISE = 0.01
+"""A thing that is raised by this much (m) comes off what carries it..."""
+OPENS = 0.3
+"""...by at least this share of it. What a thing only grazes, or is sunk into, it slides along: nobody knows."""
 STABLE = 0.01
 """A centre of mass within this (m) of what it stands on stays: feet are patches, here told by single points."""
 
@@ -120,9 +124,10 @@ class Support:
     """Who is held up by whom; [i, j]: object i by object j. Acyclic together."""
 
     stands_on: Bool[Array, "N N"]
-    """j pushes i up: their contact faces up, or at least slants where i is in the air."""
+    """j pushes i up: their contact faces up, or at least slants where i is in the air, and opens when i is raised."""
     leans_on: Bool[Array, "N N"]
-    """i would not stay by what it stands on (its centre of mass is not above it), and j is where it would fall to."""
+    """i would not stay by what it stands on (its centre of mass is not above it), and j is where it would fall to; or
+    their contact faces up and does not open: i may be carried by j, or sunk into it."""
 
     @property
     def rests_on(self) -> Bool[Array, "N N"]:
@@ -151,15 +156,30 @@ def support(layout: Layout, models: Mapping[int, Model]) -> Support:
                 contacts[j][i] = Touching(contact.gap, contact.center, -contact.normal)
     for i, a in enumerate(placed):
         slope = SLIPPING if a.low[2] > GROUND else UPWARD
-        stands[i, [j for j, c in contacts[i].items() if c.normal[2] >= slope]] = True
+        for j, c in contacts[i].items():
+            if c.normal[2] >= slope:
+                (stands if opening(a, placed[j], c.gap) >= OPENS else leans)[i, j] = True
         feet = [a.points[a.points[:, 2] < max(a.low[2], 0.0) + TOUCH, :2]] if a.low[2] <= GROUND else []
         feet += [c.center[None, :2] for j, c in contacts[i].items() if stands[i, j]]
         if feet:
-            leans[
-                i, [j for j, c in contacts[i].items() if not stands[i, j] and _falls_to(a, c, np.concatenate(feet))]
-            ] = True
+            for j, c in contacts[i].items():
+                leans[i, j] |= not stands[i, j] and _falls_to(a, c, np.concatenate(feet))
     kept = without_cycles(stands | leans, np.array([p.center_of_mass[2] for p in placed]))
     return Support(stands & kept, leans & kept)
+
+
+def opening(a: Placed, b: Placed, gap: float) -> float:
+    """How much of RAISE the gap (m) between a and b opens when a is raised by that; 1 where they then touch no more."""
+    up = np.array([0.0, 0.0, RAISE])
+    raised = replace(a, points=a.points + up, low=a.low + up, high=a.high + up, T_world_obj=_moved(a.T_world_obj, up))
+    contact = touching(raised, b)
+    return 1.0 if contact is None else (contact.gap - gap) / RAISE
+
+
+def _moved(T_world_obj: Float[Array, "4 4"], by: Float[Array, "3"]) -> Float[Array, "4 4"]:
+    T = T_world_obj.copy()
+    T[:3, 3] += by
+    return T
 
 
 def _falls_to(a: Placed, contact: Touching, feet: Float[Array, "n 2"]) -> bool:

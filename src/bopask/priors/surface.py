@@ -21,6 +21,8 @@ SPACING = 0.002
 MOST = 40_000
 CANDIDATES = 3
 """Nearest samples whose triangles, and those beside them, are tried for the exact closest point."""
+SURE = 24
+"""The same for a point that seems to be inside: the side of a triangle that is nearly the closest may be the other."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,16 @@ class Surface:
         """
         if not len(points):
             return np.zeros(0), np.zeros((0, 3))
-        _, near = self.tree.query(points, k=CANDIDATES)
+        distance, normal = self._signed_distance(points, CANDIDATES)
+        inside = np.flatnonzero(distance < 0)
+        if len(inside):
+            distance[inside], normal[inside] = self._signed_distance(points[inside], SURE)
+        return distance, normal
+
+    def _signed_distance(
+        self, points: Float[Array, "m 3"], candidates: int
+    ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
+        _, near = self.tree.query(points, k=candidates)
         faces = self.beside[self.on[near]].reshape(len(points), -1)
         faces = np.concatenate([faces, self.beside[self._nearest(points, faces)]], 1)
         away = points[:, None] - closest_on_triangles(points[:, None], self.triangles[faces])

@@ -86,7 +86,7 @@ def check_accepted(evidence: Row, half: Float[Array, "3 3"], viewer: Float[Array
         return
     stated = {tuple(order) for order in evidence["accept_orders"]}
     upright = np.abs(half[:, 2] / np.linalg.norm(half, axis=1)).max()
-    edge = EDGE + np.arccos(min(upright, 1.0)) ** 2 / 20
+    edge = EDGE + np.arccos(min(upright, 1.0)) ** 2 / 4  # sides of a tilted box are not square in plan
     must, may = (orders(half, viewer, TIE + sign * edge) for sign in (-1, 1))
     if list(evidence["accept_orders"][0]) != list(range(8)):
         yield Disagreement("pose: accept_orders", str(evidence["accept_orders"][0]), "the stated order comes first")

@@ -20,8 +20,6 @@ ROUNDED = 2e-4
 """Metres that a stated margin may be off: it is written with four decimals."""
 IN_LAYOUT = 0.005
 """The same of a relation that is told once a layout: as far as its frames' own poses may differ."""
-BULGE = 0.5
-"""A mesh need not fill its box: of the margin stated for boxes, this share must be left between meshes."""
 OVER = 0.0105
 """An object over another may reach this far (m) below its top: 1 cm, and what rays lose."""
 SUNK = 0.25
@@ -137,10 +135,10 @@ def along(measure: Callable[[Scene, Array], Array]) -> Callable[[Scene, int, int
 
 
 def meshes_agree(measure: Callable[[Scene, Array], Array], scene: Scene, a: int, b: int) -> Iterator[str]:
-    """Over all vertices: each mesh's middle lies outside the other mesh, by part of the margin."""
+    """Over all vertices: each mesh's middle lies outside the other mesh. (A mesh need not fill its box.)"""
     along_a, along_b = (measure(scene, scene.frame.vertices_cam(i)) for i in (a, b))
     gap = before(along_a, along_b)
-    if gap < BULGE * along(measure)(scene, a, b):
+    if gap <= 0:
         yield f"over the meshes' vertices the margin is {gap:.4f} m"
 
 
@@ -165,9 +163,10 @@ def left_doubts(scene: Scene, a: int, b: int) -> Iterator[str]:
 
 def front_doubts(scene: Scene, a: int, b: int) -> Iterator[str]:
     yield from meshes_agree(awayward, scene, a, b)
-    z = [scene.frame.vertices_cam(i)[:, 2].mean() for i in (a, b)]
-    if not z[0] < z[1]:
-        yield f"their middles are at depth {z[0]:.3f} and {z[1]:.3f} m"
+    z = [scene.frame.vertices_cam(i)[:, 2] for i in (a, b)]
+    middle = [(each.min() + each.max()) / 2 for each in z]
+    if not middle[0] < middle[1]:
+        yield f"their middles are at depth {middle[0]:.3f} and {middle[1]:.3f} m"
 
 
 def closer_doubts(scene: Scene, a: int, b: int) -> Iterator[str]:
