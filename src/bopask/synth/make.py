@@ -37,7 +37,7 @@ from bopask.store.files import key_of, sha256_of, write_json
 from bopask.store.output import Output
 from bopask.synth import write
 from bopask.synth.arrange import ARRANGEMENTS, FURNISHED, Outcome, Unarranged, draw
-from bopask.synth.kinds import FURNITURE, household, plain
+from bopask.synth.kinds import FURNITURE, KINDS, household, plain
 from bopask.synth.meshes import import_meshes
 from bopask.synth.render.blender import Blender
 from bopask.synth.render.gl import GL
@@ -179,18 +179,17 @@ def cast_of(request: Request) -> Cast:
 
 @cache
 def _cast(models: Path | None, unit: str | None, kinds: int | None, seed: int, cache_dir: Path) -> Cast:
-    home = household(seed, kinds if models is None else None)
-    furniture = {s.about.category: i for i, s in reversed(home.items()) if s.about.category in FURNITURE}
+    home = household(seed, None if kinds is None else max(kinds + len(FURNITURE), len(KINDS))).values()
+    notes: tuple[str, ...] = ()
     if models is None:
-        shapes, notes = dict(home), tuple[str, ...]()
+        things = dict(enumerate([s for s in home if s.about.category not in FURNITURE][:kinds], start=1))
     else:
-        shapes, skips = import_meshes(models, unit, Cache(cache_dir))
+        things, skips = import_meshes(models, unit, Cache(cache_dir))
         notes = tuple(f"{skip.key}: {skip.reason}" for skip in skips)
-        furniture = {kind: max(shapes) + 1 + n for n, kind in enumerate(FURNITURE)}
-        shapes |= {i: next(s for s in home.values() if s.about.category == kind) for kind, i in furniture.items()}
-    actors = tuple(i for i, s in shapes.items() if s.about.category not in FURNITURE)
-    extra = dict(enumerate(plain.solids(seed), start=max(shapes) + 1))
-    return Cast(shapes | extra, actors, furniture, tuple(extra), notes)
+    furniture = {kind: max(things) + 1 + n for n, kind in enumerate(FURNITURE)}
+    furnishings = {i: next(s for s in home if s.about.category == kind) for kind, i in furniture.items()}
+    extra = dict(enumerate(plain.solids(seed), start=max(furnishings) + 1))
+    return Cast(things | furnishings | extra, tuple(things), furniture, tuple(extra), notes)
 
 
 def make_scene(request: Request, output: Output, number: int) -> dict[str, Any]:
@@ -236,7 +235,7 @@ def layout(request: Request, made: Cast, number: int) -> tuple[Outcome, Counter[
     low, high = request.objects
     for attempt in range(FEWER + 1):
         count = low if attempt == FEWER else int(rng.integers(low, high + 1))
-        pool = rng.choice(made.actors, max(1, round(count * float(rng.uniform(0.7, 2.0)))))  # so that some come twice
+        pool = rng.choice(made.actors, max(1, round(count * float(rng.uniform(1.2, 4.0)))))  # so that some come twice
         ids = [*rng.choice(pool, count).tolist(), *rng.choice(made.distractors, request.distractors).tolist()]
         furniture = made.furniture[kind] if kind in FURNISHED else None
         key = (number, attempt)
