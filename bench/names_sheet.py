@@ -1,8 +1,9 @@
-"""Draws every textured model of a BOP folder from four sides over its reviewed name: the sheet to check names on.
+"""Draws every model of a BOP folder from four sides over its name and the words from its mesh and texture alone.
 
-    python bench/names_sheet.py MODELS_FOLDER NAMES.json SHEET.png [--side 150] [--columns 7]
+    python bench/names_sheet.py MODELS_FOLDER NAMES.json SHEET.png [--side 130] [--columns 7]
 
-MODELS_FOLDER holds obj_%06d.ply with texture_u, texture_v and obj_%06d.png, as in BOP's YCB-V.
+The sheet to check names on, and to judge those words by: looks = all that is certain, "phrase" = said of it alone, or
+a dash where nothing tells it apart.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-import trimesh
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from PIL import Image, ImageDraw, ImageFont
+
+from bopask.ask.looks import SAMPLES, looks_of, tell_apart
+from bopask.bop.models import Models
+from bopask.bop.skin import Skin, read_skin
+from bopask.geometry.shape import shape_of
+from bopask.view.turntable import seen
 
 VIEWS = ((30, 25), (120, 25), (210, 25), (300, 65))
 """Azimuth and elevation of the camera (degrees), the model's z up."""
@@ -26,13 +30,25 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("names", type=Path)
     parser.add_argument("sheet", type=Path)
-    parser.add_argument("--side", type=int, default=150, help="pixels of one view")
+    parser.add_argument("--side", type=int, default=130, help="pixels of one view")
     parser.add_argument("--columns", type=int, default=7)
-    parser.add_argument("--ids", type=int, nargs="*", help="only these objects")
     args = parser.parse_args()
     named = json.loads(args.names.read_text())["objects"] if args.names.exists() else {}
-    meshes = [p for p in sorted(args.models.glob("obj_*.ply")) if not args.ids or int(p.stem[4:]) in args.ids]
-    cells = [cell(path, named.get(str(int(path.stem[4:])), {}), args.side) for path in meshes]
+    models = Models(args.models)
+    skins = {obj_id: read_skin(models[obj_id]) for obj_id in models}
+    looks = {
+        o: looks_of(shape_of(skin.mesh), skin.sample(SAMPLES, models[o].sha256)[1] if skin.coloured else None)
+        for o, skin in skins.items()
+    }
+    phrases = tell_apart(looks)
+    cells = []
+    for obj_id, skin in skins.items():
+        size = " x ".join(f"{s * 1000:.0f}" for s in models[obj_id].box.size)
+        lines = (f"looks: {looks[obj_id].words}", f'phrase: "{phrases[obj_id]}"' if obj_id in phrases else "phrase: -")
+        cells.append(
+            cell(skin, f"{obj_id}  {named.get(str(obj_id), {}).get('name', '?')}", (*lines, f"{size} mm"), args.side)
+        )
+        print(f"{obj_id:3d}  {named.get(str(obj_id), {}).get('name', '?'):20s} {lines[0]:45s} {lines[1]}")
     width, height = cells[0].size
     rows = -(-len(cells) // args.columns)
     sheet = Image.new("RGB", (width * args.columns, height * rows), "white")
@@ -42,45 +58,17 @@ def main() -> None:
     sheet.quantize(128, dither=Image.Dither.NONE).save(args.sheet, optimize=True)
 
 
-def cell(path: Path, entry: dict[str, object], side: int) -> Image.Image:
-    """Four views of one model over its name and size."""
-    mesh = trimesh.load(path, process=False)
-    texture = Image.open(path.with_suffix(".png")).convert("RGB")
-    image = Image.new("RGB", (2 * side + 6, 2 * side + 46), "white")
+def cell(skin: Skin, title: str, lines: tuple[str, ...], side: int) -> Image.Image:
+    """Four views of one model over its name and words."""
+    image = Image.new("RGB", (2 * side + 6, 2 * side + 76), "white")
     for k, (azimuth, elevation) in enumerate(VIEWS):
-        view = Image.fromarray(render(mesh, np.asarray(texture), azimuth, elevation, 2 * side))
-        image.paste(view.resize((side, side), Image.Resampling.LANCZOS), (k % 2 * side, k // 2 * side))
+        view = Image.fromarray(np.asarray(seen(skin, azimuth, elevation, side)))
+        image.paste(view, (k % 2 * side, k // 2 * side))
     draw = ImageDraw.Draw(image)
-    size = " x ".join(f"{s:.0f}" for s in np.ptp(mesh.vertices, axis=0))
-    draw.text((6, 2 * side + 2), f"{int(path.stem[4:])}  {entry.get('name', '?')}", "black", ImageFont.load_default(18))
-    draw.text((6, 2 * side + 26), f"{size} mm", "gray", ImageFont.load_default(12))
+    draw.text((6, 2 * side + 2), title, "black", ImageFont.load_default(17))
+    for k, line in enumerate(lines):
+        draw.text((6, 2 * side + 25 + 15 * k), line, "black" if k < 2 else "gray", ImageFont.load_default(12))
     return image
-
-
-def render(mesh: trimesh.Trimesh, texture: np.ndarray, azimuth: float, elevation: float, side: int) -> np.ndarray:
-    """An orthographic picture (side, side, 3): texture, lit from the camera."""
-    a, e = np.deg2rad([azimuth, elevation])
-    back = np.array([np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)])
-    right = np.array([-np.sin(a), np.cos(a), 0.0])
-    up = np.cross(back, right)
-    middle, reach = mesh.bounds.mean(0), np.linalg.norm(np.ptp(mesh.vertices, axis=0)) / 2
-    scene = EmbreeScene()
-    faces = np.asarray(mesh.faces, np.int32)
-    TriangleMesh(scene, ((mesh.vertices - middle) / reach).astype(np.float32), faces)
-    across, down = np.meshgrid(np.linspace(-1, 1, side), np.linspace(1, -1, side))
-    origins = across[..., None] * right + down[..., None] * up + 3 * back
-    rays = np.broadcast_to(-back, origins.shape)
-    hit = scene.run(*(a.reshape(-1, 3).astype(np.float32) for a in (origins, rays)), output=True)
-    on = hit["primID"] >= 0
-    face, u, v = hit["primID"][on], hit["u"][on, None], hit["v"][on, None]
-    uv = (mesh.visual.uv[faces[face]] * np.stack([1 - u - v, u, v], 1)).sum(1)
-    column, row = uv[:, 0] * texture.shape[1], (1 - uv[:, 1]) * texture.shape[0]
-    picture = np.full((side * side, 3), 255, np.uint8)
-    limit = np.array(texture.shape[:2]) - 1
-    row, column = np.clip(np.stack([row, column]).astype(int), 0, limit[:, None])
-    normal = hit["Ng"][on] / np.linalg.norm(hit["Ng"][on], axis=1, keepdims=True)
-    picture[on] = texture[row, column] * (0.55 + 0.45 * np.abs(normal @ back))[:, None]
-    return picture.reshape(side, side, 3)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bopask.ask.block import AskConfig, Block
+from bopask.ask.referring.form import Form
 from bopask.geometry import camera, se3
 from bopask.geometry.box import SIGNS, Box
 from bopask.geometry.mesh import Mesh
@@ -113,7 +114,7 @@ def block_of(layout: Layout, models, priors: Priors | None = None, config: AskCo
     n = len(layout.obj_ids)
     frames = np.arange(len(layout.arrangement.frames))
     phrase = np.tile(np.arange(n), (len(frames), 1))
-    names = tuple(f"thing {chr(97 + i)}" for i in range(n))
+    names = tuple(Form(f"thing {chr(97 + i)}") for i in range(n))
     view = view_of(layout, models)
     return Block(layout, priors or priors_of(layout), frames, models, view, names, phrase, config or AskConfig())
 

@@ -122,7 +122,7 @@ def test_input_files_are_those_that_decide_the_answers(tmp_path: Path) -> None:
     files = {str(path) for path in open_bop(write_tiny_bop(tmp_path)).input_files("train")}
     scene = {f"train/000000/scene_{kind}.json" for kind in ("gt", "gt_info", "camera")}
     models = {f"models/obj_{i:06d}.ply" for i in (1, 2, 5)} | {"models/models_info.json"}
-    assert files == scene | models | {"camera.json"}
+    assert files == scene | models | {"camera.json", "models/names.json"}
 
 
 # -- quirks -------------------------------------------------------------------------------------------------------

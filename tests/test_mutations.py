@@ -182,6 +182,35 @@ def ordinal(row: Row) -> bool:
     return pose(row) and re.match("leftmost|rightmost", row["phrases"][0]) is not None
 
 
+def ranked(row: Row) -> bool:
+    return pose(row) and row["phrases"][0].startswith("leftmost")
+
+
+LANDMARK = re.compile(r" (left of|right of|in front of|behind|on) the ")
+
+
+def landmark(row: Row) -> bool:
+    return pose(row) and LANDMARK.search(row["phrases"][0]) is not None
+
+
+def other_relation(words: str) -> str:
+    other = {
+        "left of": "right of",
+        "right of": "left of",
+        "in front of": "behind",
+        "behind": "in front of",
+        "on": "behind",
+    }
+    return LANDMARK.sub(lambda match: f" {other[match[1]]} the ", words)
+
+
+def unlike(row: Row, proven: Proven) -> str:
+    """What another object of the picture is called, neither the row's nor its landmark."""
+    said = row["phrases"][0]
+    names = {one["phrases"][0] for one in proven.of(row) if one["task"] == "pose"}
+    return min(name for name in names if name not in said and not said.startswith(name) and "most" not in name)
+
+
 def two_orders(row: Row) -> bool:
     return pose(row) and len(json.loads(row["evidence"])["accept_orders"]) == 2
 
@@ -291,6 +320,47 @@ KINDS: dict[str, tuple[Callable[[Row], bool], Callable[[Row, Proven], Row], str]
         ordinal,
         lambda r, _: phrase(r, 0, other_end(r["phrases"][0])),
         "name: means the object",
+    ),
+    "wrong rank": (
+        ranked,
+        lambda r, _: phrase(r, 0, r["phrases"][0].replace("leftmost", "second", 1) + " from the left"),
+        "name: means the object",
+    ),
+    "wrong side of a landmark": (
+        landmark,
+        lambda r, _: phrase(r, 0, other_relation(r["phrases"][0])),
+        "name: means the object",
+    ),
+    "wrong landmark": (
+        landmark,
+        lambda r, p: phrase(r, 0, re.sub(r" the .+", " the " + unlike(r, p), r["phrases"][0])),
+        "name: (means the object|logical form)",
+    ),
+    "landmark that is not there": (
+        landmark,
+        lambda r, _: phrase(r, 0, re.sub(r" the .+", " the blue elephant", r["phrases"][0])),
+        "name: means the object",
+    ),
+    "logical form of another place": (
+        ordinal,
+        lambda r, _: evidence(r, lambda told: told["refer"][0].update(ordinal=["right", 9])),
+        "name: logical form",
+    ),
+    "logical form without its landmark": (
+        landmark,
+        lambda r, _: evidence(r, lambda told: told["refer"][0].pop("relation")),
+        "name: logical form",
+    ),
+    "no logical form": (pose, lambda r, _: evidence(r, lambda told: told.pop("refer")), "name: as documented"),
+    "wording that nobody listed": (
+        asks("left", "closer", "cuboid"),
+        lambda r, _: r | {"question": "Well then: " + r["question"]},
+        "name: wording",
+    ),
+    "wording of another subtask": (
+        pose,
+        lambda r, p: r | {"question": f"Mark the {r['phrases'][0]}."},
+        "name: wording",
     ),
     "wrong name": (pose, lambda r, p: phrase(r, 0, other_object(r, p)["phrases"][0]), "name: means the object"),
     "name of nothing": (pose, lambda r, _: phrase(r, 0, "blue elephant"), "name: means the object"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ def row(task: str, points: Any = None, **fields: Any) -> dict[str, Any]:
         "instances": [0, 1], "evidence": "{}", "licence": "CC BY 4.0",
     } | fields  # fmt: skip
     return {"id": hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]} | made
+
+
+def told(phrases: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A manifest's `names`: what each object may be called."""
+    objects = {o: {"phrases": said, "status": "verified", "source": "test"} for o, said in phrases.items()}
+    return {"source": "test", "counts": {"verified": len(objects)}, "objects": objects}
 
 
 def write_out(out: Path, rows: list[dict[str, Any]], *, shards: int = 2, row_group: int = 7, **manifest: Any) -> Path:

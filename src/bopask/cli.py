@@ -24,7 +24,7 @@ Number = TypeVar("Number", int, float)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    args = parser().parse_args(argv)
+    args = parser().parse_args(_spelled_out(sys.argv[1:] if argv is None else argv))
     try:
         return int(args.verb(args) or 0)
     except BopaskError as error:
@@ -46,9 +46,12 @@ def parser() -> argparse.ArgumentParser:
     _grasps(verbs)
     _verify(verbs)
     _synth(verbs)
+    _rewrite(verbs)
     _show(verbs)
+    _review(verbs)
     _doctor(verbs)
     _download(verbs)
+    _describe(verbs)
     return top
 
 
@@ -59,7 +62,8 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--scenes", type=int, nargs="+", default=(), help="only these scenes")
     verb.add_argument("--tasks", default="", help="comma separated; all six by default")
     verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--names", type=Path, help="JSON with readable object names, instead of those found")
+    verb.add_argument("--names", type=Path, help="JSON with object names, or ycbv, hope, lm, handal (default: found)")
+    verb.add_argument("--trust", action="store_true", help="use names that nobody has reviewed, too")
     verb.add_argument("--dataset", default="", help="name written into the rows (default: the folder's)")
     verb.add_argument("--min-visib", type=float, default=0.3, help="ask about objects visible at least this much (0.3)")
     verb.add_argument("--margin", type=float, default=0.02, help="metres by which a relation must hold (0.02)")
@@ -86,6 +90,7 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
         ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
         up=_up_sources(args, out),
         names=args.names,
+        trust=args.trust,
         dataset=args.dataset,
         keep_going=args.keep_going,
         cache_dir=args.cache,
@@ -282,6 +287,46 @@ def _between(option: str, given: str, kind: Callable[[str], Number]) -> tuple[Nu
         raise InputError(option, f"is {given!r}", "Give one number, or two as LEAST:MOST") from error
 
 
+def _rewrite(verbs: Verbs) -> None:
+    verb = verbs.add_parser("rewrite", help="a question set in other words, by a language model behind a validator")
+    verb.add_argument("source", type=Path, help="output folder of generate")
+    verb.add_argument("--out", type=Path, required=True, help="folder of the rewritten set")
+    verb.add_argument("--vlm", required=True, help="model: PROVIDER/NAME, or with --vlm-url the server's name for it")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server (default: the provider's)")
+    verb.add_argument("--paraphrases", type=int, default=6, help="of each wording (6)")
+    verb.add_argument("--examples", type=int, default=4, help="other wordings shown to the model with each (4)")
+    verb.add_argument("--per-row", action="store_true", help="ask for each question with its own names: many requests")
+    verb.add_argument("--temperature", type=float, default=0.7)
+    verb.add_argument("--seed", type=int, default=0, help="draws the examples and each row's paraphrase")
+    verb.add_argument("--cache", type=Path, help="folder of the model's replies (default: OUT.cache/rewrite)")
+    verb.add_argument("--overwrite", action="store_true", help="replace the set in --out")
+    verb.set_defaults(verb=rewrite)
+
+
+def rewrite(args: argparse.Namespace) -> None:
+    from bopask.ask.rewriting.paraphrase import Paraphraser
+    from bopask.ask.rewriting.rewrite import Rewrite
+    from bopask.ask.rewriting.rewrite import rewrite as run
+    from bopask.models.ask import Asker
+    from bopask.view.report import bop_root_of, write_report
+
+    for name, least in (("paraphrases", 1), ("examples", 0)):
+        if getattr(args, name) < least:
+            raise InputError(f"--{name}", f"is {getattr(args, name)}", f"Give {least} or more")
+    if args.out.resolve() == args.source.resolve():
+        raise InputError("--out", "is the set to rewrite", "Choose another folder: the original is kept")
+    cache = args.cache or args.out.with_name(args.out.name + ".cache") / "rewrite"
+    asker = Asker(args.vlm, args.vlm_url, cache=cache, temperature=args.temperature)
+    paraphraser = Paraphraser(asker, args.paraphrases, args.examples, args.seed)
+    told = run(Rewrite(args.source, args.out, paraphraser, args.per_row, args.overwrite))
+    if told is None:
+        print(f"{args.out} holds this rewriting already, complete: nothing to do.")
+        return
+    write_report(args.out, bop_root_of(args.out))
+    print(told.text())
+    print(f"Look at the answers: {args.out / 'report.html'}")
+
+
 def _show(verbs: Verbs) -> None:
     verb = verbs.add_parser("show", help="draw one row of a question set to a PNG")
     verb.add_argument("out", type=Path, help="output folder of generate")
@@ -301,6 +346,58 @@ def show(args: argparse.Namespace) -> None:
     print(f"{row['question']}\n{row['answer']}\n{png}")
 
 
+def _spelled_out(argv: Sequence[str]) -> list[str]:
+    """`bopask review OUT` is `bopask review page OUT`."""
+    plain = len(argv) > 1 and argv[0] == "review" and argv[1] not in ("page", "export", "report", "-h", "--help")
+    return ["review", "page", *argv[1:]] if plain else list(argv)
+
+
+def _review(verbs: Verbs) -> None:
+    verb = verbs.add_parser("review", help="a local page on which people judge, fix and answer: bopask review OUT")
+    parts = verb.add_subparsers(title="parts", required=True)
+    page = parts.add_parser("page", help="the page itself; `bopask review OUT` is short for it")
+    page.add_argument("out", type=Path, help="output folder of generate")
+    page.add_argument("--host", default="127.0.0.1", help="address to serve on; beyond this machine a token is needed")
+    page.add_argument("--port", type=int, default=8765, help="0: any free one (8765)")
+    page.add_argument("--annotator", default="", help="your name; the page asks when not given")
+    page.set_defaults(verb=review_page)
+    export = parts.add_parser("export", help="the verified subset as a data set folder, and replies of people")
+    export.add_argument("out", type=Path, help="output folder of generate")
+    export.add_argument("--out", type=Path, dest="verified", required=True, help="folder for the verified subset")
+    export.add_argument(
+        "--votes", type=int, default=1, help="people who must have accepted a row, with none against (1)"
+    )
+    export.add_argument("--with-doubted", action="store_true", help="also what somebody flagged as doubtful")
+    export.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    export.set_defaults(verb=review_export)
+    report = parts.add_parser("report", help="who judged how much, and how far they agree")
+    report.add_argument("out", type=Path, help="output folder of generate")
+    report.set_defaults(verb=review_report)
+    for part in (page, export, report):
+        part.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
+
+
+def review_page(args: argparse.Namespace) -> None:
+    from bopask.review.serve import Request, serve
+
+    serve(Request(args.out, args.bop, args.host, args.port, args.annotator))
+
+
+def review_export(args: argparse.Namespace) -> None:
+    from bopask.review.export import Request, export, summary
+
+    if args.votes < 1:
+        raise InputError("--votes", f"is {args.votes}", "Give 1 or more")
+    print(summary(export(Request(args.out, args.verified, args.bop, args.votes, args.with_doubted, args.overwrite))))
+    print(f"Look at them: {args.verified / 'report.html'}")
+
+
+def review_report(args: argparse.Namespace) -> None:
+    from bopask.review.export import report
+
+    print(report(args.out, args.bop))
+
+
 def _doctor(verbs: Verbs) -> None:
     verb = verbs.add_parser("doctor", help="what a BOP folder has, lacks, and which tasks remain possible")
     verb.add_argument("folder", type=Path)
@@ -313,6 +410,39 @@ def doctor(args: argparse.Namespace) -> int:
     diagnosis = examine(args.folder)
     print(diagnosis.text())
     return 0 if "" in diagnosis.tasks.values() else 2
+
+
+def _describe(verbs: Verbs) -> None:
+    verb = verbs.add_parser("describe", help="have a VLM say what each model is: a names file to be reviewed")
+    verb.add_argument("models", type=Path, help="models folder, as DATASET/models")
+    verb.add_argument("--out", type=Path, required=True, help="names file; reviewed entries in it are kept")
+    verb.add_argument("--vlm", required=True, help="PROVIDER/MODEL as inspect_ai writes it, as openai/gpt-4o")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server; --vlm is then its own name")
+    verb.add_argument("--vlm2", default="", help="a second model: where it disagrees is flagged")
+    verb.add_argument("--vlm2-url", default="", help="as --vlm-url, for the second model")
+    verb.add_argument("--workers", type=int, default=4, help="requests at once (4)")
+    verb.add_argument("--limit", type=int, help="describe at most so many objects")
+    verb.add_argument("--cache", type=Path, help="folder of replies (default: OUT.cache)")
+    verb.set_defaults(verb=describe)
+
+
+def describe(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from bopask.describe import Request
+    from bopask.describe import describe as run
+    from bopask.models.ask import Asker
+
+    for name in ("workers", "limit"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise InputError(f"--{name}", f"is {getattr(args, name)}", "Give 1 or more")
+    cache = (args.cache or args.out.with_name(args.out.name + ".cache")) / "replies"
+    given = [(args.vlm, args.vlm_url), (args.vlm2, args.vlm2_url)]
+    askers = tuple(Asker(model, url, cache=cache, connections=args.workers) for model, url in given if model)
+    with tqdm(desc="replies", unit="") as bar:
+        outcome = run(Request(args.models, args.out, askers, args.limit), bar.update)
+    print(outcome.text())
+    print(f"Look at each model, then set its status in {args.out} to 'verified'; until then nothing of it is used.")
 
 
 def _download(verbs: Verbs) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from bopask.ask.block import AskConfig
+from bopask.ask.names import SHIPPED, is_shipped
 from bopask.ask.tasks import TASKS
 from bopask.bop.folder import BopFolder
 from bopask.errors import InputError
 from bopask.nouns import Skip
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.store.cache import Cache
+from bopask.store.files import sha256_of
 from bopask.world.depth import DepthPlane
 from bopask.world.resting import RestingFaces
 from bopask.world.up import UpSource
@@ -35,6 +37,9 @@ class Job:
     ask: AskConfig = field(default_factory=AskConfig)
     up: tuple[UpSource, ...] = (DepthPlane(), RestingFaces())
     names: Path | None = None
+    """A names file, or the name of a set that ships with bopask."""
+    trust: bool = False
+    """Use names that nobody has reviewed."""
     dataset: str = ""
     licence: str = "see the dataset's own licence"
     embed_images: bool = False
@@ -54,13 +59,21 @@ class Job:
             "seed": self.seed,
             "ask": asdict(self.ask),
             "up": [repr(source) for source in self.up],
-            "names": self.names.name if self.names else "",
+            "names": self._names,
+            "names_sha256": sha256_of(self.names) if self.names and self.names.is_file() else "",
+            "trust": self.trust,
             "embed_images": self.embed_images,
             "keep_going": self.keep_going,
             "grasps": repr(FromFile(self.grasps)) if self.grasps else "",
             "scenes": list(self.scenes),
             "block": BLOCK,
         }
+
+    @property
+    def _names(self) -> str:
+        if self.names is None:
+            return ""
+        return f"{SHIPPED}{self.names.name}" if is_shipped(self.names) else self.names.name
 
     @property
     def cache(self) -> Cache:
@@ -102,6 +115,8 @@ class Tally:
     """By task: rows a subtask as 'sub/<subtask>', and 'yes', 'no'."""
     skips: Counter[str] = field(default_factory=Counter)
     """By 'stage/reason'."""
+    wordings: dict[str, Counter[str]] = field(default_factory=dict)
+    """Rows by subtask and wording, slots unfilled."""
     layouts: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """Of each stage, all workers together."""
@@ -118,6 +133,8 @@ class Tally:
         for task, counts in other["tasks"].items():
             self.tasks.setdefault(task, Counter()).update(counts)
         self.skips.update(other["skips"])
+        for subtask, counts in other["wordings"].items():
+            self.wordings.setdefault(subtask, Counter()).update(counts)
         self.layouts += other["layouts"]
         self.peak_mb = max(self.peak_mb, other["peak_mb"])
         for stage, seconds in other["seconds"].items():
@@ -131,7 +148,9 @@ class Tally:
             subtasks = {k.removeprefix("sub/"): n for k, n in sorted(of.items()) if k.startswith("sub/")}
             answers = {k: of[k] for k in ("yes", "no") if of[k]}
             tasks[task] = {"rows": sum(subtasks.values()), "subtasks": subtasks, **answers}
-        return {"rows": self.rows, "frames": self.frames, "layouts": len(self.layouts), "tasks": tasks}
+        counts = {"rows": self.rows, "frames": self.frames, "layouts": len(self.layouts), "tasks": tasks}
+        wordings = {subtask: dict(of) for subtask, of in sorted(self.wordings.items())}
+        return counts | ({"wordings": wordings} if wordings else {})
 
     def skips_by_stage(self) -> dict[str, dict[str, int]]:
         stages: dict[str, dict[str, int]] = {}

@@ -107,7 +107,8 @@ class Description:
     printed: str = ""
     """What is written on it."""
     status: str = "verified"
-    """'verified' (seen on its texture or picture), 'documented' (the dataset's own list) or 'unverified'."""
+    """'verified' (seen on its texture or picture), 'documented' (the dataset's own list), 'unverified',
+    or 'looks' (said of its mesh and texture by bopask itself)."""
     source: str = ""
     """Where the words come from."""
 

@@ -28,10 +28,12 @@ from bopask import __version__
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.names import Names, load_names
-from bopask.ask.referring import refer
+from bopask.ask.names import Names, find_names
+from bopask.ask.referring.generate import refer
+from bopask.ask.referring.seen import seen_in
 from bopask.ask.rows import SCHEMA, Origin, to_table
 from bopask.ask.tasks import TASKS
+from bopask.ask.variety import language
 from bopask.bop.folder import BopFolder, open_bop
 from bopask.errors import InputError
 from bopask.job import BLOCK, Job, Tally
@@ -132,7 +134,7 @@ class Station:
         models, frames = self.folder.models(), self.read(scene_id)
         with self.timed("arrange"):
             arrangements = arrange(frames, models)
-        names = load_names(models, self.folder.models().folder, self.job.names)
+        names = self.names()
         for arrangement in arrangements:
             layout, priors = self.derive(arrangement)
             self.note(layout, priors)
@@ -140,6 +142,10 @@ class Station:
             view, n = self.look(layout), len(layout.arrangement.frames)
             for start in range(0, n, BLOCK):
                 yield self.ask(layout, priors, view, names, np.arange(start, min(start + BLOCK, n)))
+
+    def names(self) -> Names:
+        """What the objects may be called."""
+        return find_names(self.folder.models(), self.job.names, self.job.trust, self.job.cache)
 
     def read(self, scene_id: int) -> list[Frame]:
         """The scene's frames; with `keep_going`, those that can be used."""
@@ -221,13 +227,15 @@ class Station:
         with self.timed("ask"):
             rng = rng_for(self.job.seed, "ask", f"{layout.key}/{frames[0]}")
             seen = View(view.visib_fract[frames], view.bbox[frames], view.anchor[frames])
-            phrases, phrase = refer(layout.obj_ids, names, seen, self.job.ask.margin_px, rng)
-            self.count_unnamed(layout, names, phrase, seen)
-            block = Block(layout, priors, frames, self.folder.models(), seen, phrases, phrase, self.job.ask)
+            nobody = np.full(seen.visib_fract.shape, -1)
+            block = Block(layout, priors, frames, self.folder.models(), seen, (), nobody, self.job.ask)
+            alone = len(set(layout.obj_ids.tolist())) == block.n
+            block = block.called(refer(seen_in(block, alone), names, rng, names.described))
+            self.count_unnamed(layout, names, block.phrase, seen)
             asked = {task: list(self.count(task, TASKS[task](block))) for task in self.job.tasks}
             shot = [layout.arrangement.frames[f] for f in frames]
             images = [f.rgb_path.relative_to(self.folder.root).as_posix() if f.rgb_path else "" for f in shot]
-            return to_table(block, asked, self.origin, images, rng)
+            return to_table(block, asked, self.origin, images, rng, self.tally.wordings)
 
     @property
     def origin(self) -> Origin:
@@ -247,7 +255,7 @@ class Station:
             yield one
 
     def count_unnamed(self, layout: Layout, names: Names, phrase: Array, view: View) -> None:
-        """Visible objects that no phrase names: without a reviewed name, or not told apart from their like."""
+        """Visible objects that no phrase names: without a name that may be used, or not told apart from their like."""
         visible = (phrase < 0) & (view.visib_fract >= self.job.ask.min_visib)
         known = np.array([bool(names.of(o)) for o in layout.obj_ids])
         self.tally.skips["name/no_reviewed_name"] += int(visible[:, ~known].sum())
@@ -313,7 +321,9 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
         "config": job.config(),
         "versions": {name: version(name) for name in ("numpy", "pyarrow", "embreex", "python-fcl", "ompl", "trimesh")},
         "counts": total.counts(),
+        "language": language(job.out, total.wordings),
         "skips": total.skips_by_stage(),
+        "names": Station(job, folder, Tally()).names().lexicon(folder.models().obj_ids),
         "layouts": total.layouts,
         "inputs": inputs,
     }

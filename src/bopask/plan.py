@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from bopask.ask.names import load_names
 from bopask.ask.rows import SCHEMA
 from bopask.bop.folder import open_bop
 from bopask.job import Job, Tally
@@ -84,7 +83,7 @@ def plan(job: Job) -> Plan:
 
 def ask_sample(station: Station, layouts: Sequence[tuple[int, int, int]], path: Path) -> tuple[int, int]:
     """Bytes and frames of the questions about a few frames of each layout."""
-    names = load_names(station.folder.models(), station.folder.models().folder, station.job.names)
+    names = station.names()
     shown, tables = 0, []
     for scene, k, _ in tqdm(layouts, "sample", unit="layout"):
         arrangement = thin(arrange(station.read(scene), station.folder.models())[k], FRAMES)

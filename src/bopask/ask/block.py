@@ -6,13 +6,14 @@ Knows the geometry of a view (who is visible, which way the viewer is); knows no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bopask.arrays import Array
+from bopask.ask.referring.form import Form, Referred
 from bopask.geometry import box, camera, se3
 from bopask.nouns import Arrangement, Layout, Model, Priors, View
 
@@ -50,15 +51,39 @@ class Block:
     """Indices into layout.arrangement.frames."""
     models: Mapping[int, Model]
     view: View
-    phrases: tuple[str, ...]
-    """Referring phrases without article, as 'leftmost can of soup'."""
+    forms: tuple[Form, ...]
+    """Referring phrases, as 'leftmost can of soup', by what they mean."""
     phrase: Int[Array, "F N"]
-    """Index into `phrases`; -1 where no phrase names that object alone."""
+    """Index into `forms`; -1 where no phrase means that object alone."""
     config: AskConfig
+    kin: Bool[Array, "N N"] | None = None
+    """Objects that one noun may cover; None: those of one obj_id."""
+
+    def called(self, referred: Referred) -> Block:
+        """The same block with its objects' phrases."""
+        return replace(self, forms=referred.forms, phrase=referred.code, kin=referred.alike)
 
     @property
     def n(self) -> int:
         return len(self.layout.obj_ids)
+
+    @cached_property
+    def phrases(self) -> tuple[str, ...]:
+        return tuple(form.text for form in self.forms)
+
+    @cached_property
+    def alike(self) -> Bool[Array, "N N"]:
+        return np.equal.outer(self.layout.obj_ids, self.layout.obj_ids) if self.kin is None else self.kin
+
+    def told_from(self, *sides: str) -> Bool[Array, "F N N"]:
+        """Pairs of look-alikes of which a phrase counts one from such a side: its words tell where the other is."""
+        counted = np.array([form.ordinal is not None and form.ordinal[0] in sides for form in self.forms] + [False])
+        return self.alike & (counted[self.phrase][:, :, None] | counted[self.phrase][:, None, :])
+
+    @cached_property
+    def by_landmark(self) -> Bool[Array, "F N"]:
+        """Whether an object's phrase speaks of another: 'the can behind the red bowl'."""
+        return np.array([form.relation is not None for form in self.forms] + [False])[self.phrase]
 
     @cached_property
     def orders(self) -> tuple[Int[Array, "O N"], Int[Array, "F"]]:

@@ -30,6 +30,19 @@ TEMPLATES = (
     "A robot at the {{a}} faces the {{b}}. Is the {{c}} on the robot's {side}?",
     "Forget the camera for a moment. Seen from the {{a}} while facing the {{b}}, is the {{c}} to the {side}?",
     "You are standing at the {{a}} with the {{b}} straight ahead. Is the {{c}} to your {side}?",
+    "When one stands at the {{a}} and faces the {{b}}, is the {{c}} found on the {side}?",
+    "Put yourself at the {{a}} and look towards the {{b}}. Do you have the {{c}} on your {side}?",
+    "An ant sits at the {{a}} and looks at the {{b}}. Does it see the {{c}} on its {side}?",
+    "A small robot is parked at the {{a}} and points towards the {{b}}. Does it have the {{c}} on its {side}?",
+    "If a robot drove from the {{a}} straight towards the {{b}}, would it start with the {{c}} on its {side}?",
+    "Were you to look from the {{a}} to the {{b}}, would the {{c}} be on the {side} of your line of sight?",
+    "Draw an arrow from the {{a}} to the {{b}} on the table. For one who looks along it, is the {{c}} to the {side}?",
+    "Let a person at the {{a}} look directly at the {{b}}. Can the {{c}} be found on that person's {side}?",
+    "Standing at the {{a}}, your eyes on the {{b}}, do you have the {{c}} to your {side}?",
+    "Change the point of view: you are where the {{a}} is and face the {{b}}. Is the {{c}} on your {side}?",
+    "An observer stands at the {{a}} and faces the {{b}}. Is the {{c}} on the observer's {side}?",
+    "Setting out from the {{a}} towards the {{b}}, would one have the {{c}} on the {side}-hand side?",
+    "For one who stands at the {{a}} and faces the {{b}}, is the {{c}} to the {side}?",
 )
 NARROWEST, WIDEST = np.radians(20), np.radians(110)
 """The angle at a between b and c (rad): less is ahead rather than beside, more is behind."""
@@ -48,13 +61,15 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     n_visible = block.askable.sum(1)
     possible = int((n_visible * (n_visible - 1) * (n_visible - 2) // 6).sum())
     triples = np.array([turn.instances for turn in turns], np.int64).reshape(-1, 3)
-    ids = block.layout.obj_ids[triples]
-    alike = (ids[:, [0]] == ids[:, 1:]).any(1) | (ids[:, 1] == ids[:, 2])  # 'leftmost' beside 'on your left' misleads
+    a, b, c = triples.T
+    alike = block.alike[a, b] | block.alike[b, c] | block.alike[a, c]  # 'leftmost' beside 'on your left' misleads
     sure = block.askable[:, triples].all(-1)
-    askable = sure & ~alike
+    landmark = block.by_landmark[:, triples].any(-1)
+    askable = sure & ~alike & ~landmark
     chosen = askable & (askable.cumsum(1) <= block.n)
     yield Skipped("within_margin", possible - int(sure.sum()))
     yield Skipped("told_by_the_words", int((sure & alike).sum()))
+    yield Skipped("relation_in_the_phrase", int((sure & ~alike & landmark).sum()))
     yield Skipped("asked_enough", int((askable & ~chosen).sum()))
     frame, t = np.nonzero(chosen)
     margin = np.array([turn.margin for turn in turns])[t]

@@ -80,6 +80,22 @@ def pairs(block: Block) -> Bool[Array, "F N N"]:
     return block.askable[:, :, None] & block.askable[:, None, :] & ~np.eye(block.n, dtype=bool)
 
 
+def without_hints(block: Block, facts: Facts, *sides: str) -> tuple[Facts, list[Skipped]]:
+    """The facts whose answer is not in the words that name the objects.
+
+    'Is the leftmost can to the left of the rightmost can' needs no picture; and an object told by its landmark is not
+    asked about here, for 'is the can behind the bowl to the left of the box' has two meanings.
+    """
+    asked = facts.holds & pairs(block)
+    told = asked & block.told_from(*sides)
+    landmark = asked & ~told & (block.by_landmark[:, :, None] | block.by_landmark[:, None, :])
+    skipped = [
+        Skipped("told_by_the_words", int(told.sum())),
+        Skipped("relation_in_the_phrase", int(landmark.sum())),
+    ]
+    return Facts(facts.holds & ~told & ~landmark, facts.margin), skipped
+
+
 def decided(block: Block, margin: Float[Array, "F N N"], agrees: Bool[Array, "F N N"] | bool) -> tuple[Facts, Skipped]:
     """The facts that hold by the configured margin and by a second reading; pairs undecided either way are skipped."""
     holds = (margin >= block.config.margin) & agrees

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from bopask.arrays import Array
@@ -53,7 +56,12 @@ class Origin:
 
 
 def to_table(
-    block: Block, asked: Mapping[str, Sequence[Asked]], origin: Origin, images: Sequence[str], rng: np.random.Generator
+    block: Block,
+    asked: Mapping[str, Sequence[Asked]],
+    origin: Origin,
+    images: Sequence[str],
+    rng: np.random.Generator,
+    wordings: dict[str, Counter[str]] | None = None,
 ) -> pa.Table:
     """The block's rows, ordered by frame: all questions of an image stand together.
 
@@ -61,8 +69,10 @@ def to_table(
         asked: columns by task.
         images: image path of each frame of the block ('' where there is none).
         rng: draws the wordings.
+        wordings: rows by subtask and wording; those of this table are added.
     """
-    parts = [_part(block, task, one, rng) for task, many in asked.items() for one in many if len(one)]
+    wordings = {} if wordings is None else wordings
+    parts = [_part(block, task, one, rng, wordings) for task, many in asked.items() for one in many if len(one)]
     if not parts:
         return SCHEMA.empty_table()
     frame = np.concatenate([p.frame for p in parts])
@@ -70,7 +80,7 @@ def to_table(
     frame = frame[order]
     columns = {name: _gather([p.columns[name] for p in parts], order) for name in parts[0].columns}
     columns |= _frame_columns(block, origin, images, frame)
-    columns["id"] = _ids(columns)
+    columns["id"] = content_ids(columns)
     return pa.table([columns[f.name] for f in SCHEMA], schema=SCHEMA)
 
 
@@ -80,7 +90,7 @@ class _Part:
     columns: dict[str, pa.Array]
 
 
-def _part(block: Block, task: str, asked: Asked, rng: np.random.Generator) -> _Part:
+def _part(block: Block, task: str, asked: Asked, rng: np.random.Generator, wordings: dict[str, Counter[str]]) -> _Part:
     rows = len(asked)
     if asked.yes is None:
         template = rng.integers(0, len(asked.templates), rows)
@@ -88,6 +98,9 @@ def _part(block: Block, task: str, asked: Asked, rng: np.random.Generator) -> _P
     else:  # the two rows of a pair share their wording
         template = np.repeat(rng.integers(0, len(asked.templates), rows // 2), 2)
         answer = text.coded(["No", "Yes"], asked.yes.astype(np.int8))
+    used, times = np.unique(template, return_counts=True)
+    counted = {asked.templates[t]: n for t, n in zip(used.tolist(), times.tolist(), strict=True)}
+    wordings.setdefault(asked.subtask, Counter()).update(counted)
     slots = np.stack([block.layout.arrangement.slots[f] for f in block.frames])
     instances = np.take_along_axis(slots[asked.frame], asked.instances, 1)
     k = instances.shape[1]
@@ -103,7 +116,7 @@ def _part(block: Block, task: str, asked: Asked, rng: np.random.Generator) -> _P
                 pa.array(np.arange(rows + 1, dtype=np.int32) * k), pa.array(instances.ravel().astype(np.int32))
             ),
             "phrases": _phrases(block, asked),
-            "evidence": asked.evidence,
+            "evidence": text.with_field(asked.evidence, "refer", _refer(block, asked)),
         },
     )
 
@@ -130,6 +143,13 @@ def _phrases(block: Block, asked: Asked) -> pa.Array:
     named = block.phrase[asked.frame[:, None], asked.instances[:, :NAMED]]
     spoken = pa.array(block.phrases, pa.string()).take(pa.array(named.ravel(), mask=named.ravel() < 0))
     return pa.ListArray.from_arrays(pa.array(np.arange(len(named) + 1, dtype=np.int32) * named.shape[1]), spoken)
+
+
+def _refer(block: Block, asked: Asked) -> text.Text:
+    """What each of a row's phrases means: JSON list of logical forms, null for an object without a phrase."""
+    forms = [orjson.dumps(form.json()).decode() for form in block.forms] + ["null"]
+    named = block.phrase[asked.frame[:, None], asked.instances[:, :NAMED]]
+    return text.bracket([text.coded(forms, np.where(codes < 0, len(forms) - 1, codes)) for codes in named.T])
 
 
 def _points(points: Array | None, rows: int) -> pa.Array:
@@ -169,10 +189,18 @@ def _frame_columns(block: Block, origin: Origin, images: Sequence[str], frame: A
     return {name: column.take(pa.array(frame)) for name, column in columns.items()}
 
 
-def _ids(columns: Mapping[str, pa.Array]) -> pa.Array:
-    """Content hash of each row: what is asked of which picture, and the answer (BLAKE2b, 96 bits, hex)."""
-    of = ("dataset", "split", "scene_id", "frame_id", "sensor", "task", "subtask", "question", "answer")
-    texts = [columns[n] if pa.types.is_string(columns[n].type) else columns[n].cast(pa.string()) for n in of]
+_CONTENT = ("dataset", "split", "scene_id", "frame_id", "sensor", "task", "subtask", "question", "answer")
+"""What an id is a hash of."""
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """The id of one row by its content: `content_ids` of a table of one."""
+    return hashlib.blake2b("\x1f".join(str(row[n]) for n in _CONTENT).encode(), digest_size=12).hexdigest()
+
+
+def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
+    """Content hashes of rows: what is asked of which picture, and the answer (BLAKE2b, 96 bits, hex)."""
+    texts = [columns[n] if pa.types.is_string(columns[n].type) else columns[n].cast(pa.string()) for n in _CONTENT]
     content = pa.compute.binary_join_element_wise(*texts, "\x1f")
     buffer = memoryview(content.buffers()[2] or b"")
     offsets = np.frombuffer(content.buffers()[1], np.int32)[content.offset : content.offset + len(content) + 1].tolist()

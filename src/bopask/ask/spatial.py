@@ -17,7 +17,7 @@ from bopask.arrays import Array
 from bopask.ask import facing
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import Facts, along, ask_relation, before, decided, pairs, phrase_relation
+from bopask.ask.relations import Facts, along, ask_relation, before, decided, phrase_relation, without_hints
 from bopask.geometry import se3
 from bopask.geometry.mesh import Mesh
 from bopask.geometry.rays import RayScene
@@ -33,17 +33,57 @@ TEMPLATES = (
     "Can the {a} be found {rel} the {b}{view}?",
     "Consider the {a} and the {b}. Is the {a} {rel} the {b}{view}?",
     "Check the arrangement: is the {a} {rel} the {b}{view}?",
+    "Has the {a} its place {rel} the {b}{view}?",
+    "Take the {b} as the reference. Is the {a} {rel} it{view}?",
+    "Find the {b}, then the {a}. Is the {a} {rel} the {b}{view}?",
+    "If someone looks for the {a}, will they find it {rel} the {b}{view}?",
 )
 CAMERA = " from the camera's point of view"
 LOOKING = " as seen by the camera"
 WORLD = ", where up is away from the surface that everything rests on"
+SIDEWAYS = (
+    "From the camera's point of view, is the {a} {rel} the {b}?",
+    "Seen by the camera, is the {a} found {rel} the {b}?",
+    "In the camera's view of the scene, is the {a} situated {rel} the {b}?",
+    "Through the camera, does the {a} appear {rel} the {b}?",
+    "A robot looks through this camera. Does it see the {a} {rel} the {b}?",
+    "A robot that shares the camera's view is told that the {a} is {rel} the {b}. Is that right?",
+    "If you take the camera's point of view, is the {a} {rel} the {b}?",
+    "When the scene is looked at from the camera, is it the case that the {a} is {rel} the {b}?",
+)
+"""Of left and right."""
+LENGTHWAYS = (
+    "As seen by the camera, is the {a} {rel} the {b}?",
+    "For a viewer at the camera, is the {a} placed {rel} the {b}?",
+    "In the camera's view of the scene, is the {a} situated {rel} the {b}?",
+    "Looking from the camera into the scene, is the {a} {rel} the {b}?",
+    "A robot looks through this camera. Is the {a} {rel} the {b} for it?",
+    "A robot at the camera is told that the {a} is {rel} the {b}. Is that right?",
+    "If you take the camera's point of view, is the {a} {rel} the {b}?",
+    "When one looks from the camera, is it the case that the {a} is {rel} the {b}?",
+)
+"""Of front and behind."""
+UPRIGHT = (
+    "With up pointing away from the surface that everything rests on, is the {a} {rel} the {b}?",
+    "Up is away from the supporting surface. Is the {a} {rel} the {b}?",
+    "In the world, where up is away from the supporting surface, is the {a} located {rel} the {b}?",
+    "Measured upwards from the supporting surface, is the {a} {rel} the {b}?",
+    "A robot takes the supporting surface as the ground. Is the {a} {rel} the {b} for it?",
+    "A robot whose up is away from the supporting surface notes that the {a} is {rel} the {b}. Is that right?",
+    "If up is away from the surface under all the objects, is the {a} {rel} the {b}?",
+    "Whatever the camera's tilt, with up away from the supporting surface, is the {a} {rel} the {b}?",
+)
+"""Of above and below."""
 WORDS = {
-    "left": phrase_relation(TEMPLATES, rel="to the left of", view=CAMERA),
-    "right": phrase_relation(TEMPLATES, rel="to the right of", view=CAMERA),
-    "front": phrase_relation(TEMPLATES, rel="in front of", view=LOOKING),
-    "behind": phrase_relation(TEMPLATES, rel="behind", view=LOOKING),
-    "above": phrase_relation(TEMPLATES, rel="above", view=WORLD),
-    "below": phrase_relation(TEMPLATES, rel="below", view=WORLD),
+    relation: phrase_relation(TEMPLATES + own, rel=rel, view=view)
+    for relation, rel, view, own in (
+        ("left", "to the left of", CAMERA, SIDEWAYS),
+        ("right", "to the right of", CAMERA, SIDEWAYS),
+        ("front", "in front of", LOOKING, LENGTHWAYS),
+        ("behind", "behind", LOOKING, LENGTHWAYS),
+        ("above", "above", WORLD, UPRIGHT),
+        ("below", "below", WORLD, UPRIGHT),
+    )
 }
 """Every wording names the frame it is meant in."""
 UP: Float[Array, "3"] = np.array([0.0, 0.0, 1.0])
@@ -53,15 +93,19 @@ OVER = 0.01
 
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     left, skipped = left_of(block)
-    left, told = unlike(block, left)
-    yield from (ask_relation(block, "left", WORDS["left"], left, "camera"), skipped, told)
+    left, hints = without_hints(block, left, "left", "right")
+    yield from (skipped, *hints)
+    yield ask_relation(block, "left", WORDS["left"], left, "camera")
     yield ask_relation(block, "right", WORDS["right"], left.turned, "camera")
     if block.layout.world is None:
         return
     front, skipped = in_front_of(block)
-    yield from (ask_relation(block, "front", WORDS["front"], front, "camera"), skipped)
+    front, hints = without_hints(block, front, "near", "far", "top", "bottom")
+    yield from (skipped, *hints)
+    yield ask_relation(block, "front", WORDS["front"], front, "camera")
     yield ask_relation(block, "behind", WORDS["behind"], front.turned, "camera")
-    above = above_of(block)
+    above, hints = without_hints(block, above_of(block), "top", "bottom")
+    yield from hints
     yield ask_relation(block, "above", WORDS["above"], above, "world")
     yield ask_relation(block, "below", WORDS["below"], above.turned, "world")
     yield from facing.ask(block)
@@ -73,13 +117,6 @@ def left_of(block: Block) -> tuple[Facts, Skipped]:
     u = (bbox[..., 0] + bbox[..., 2]) / 2
     seen = u[:, None, :] - u[:, :, None] >= block.config.margin_px
     return decided(block, before(*along(block.corners_cam[..., 0])), seen)
-
-
-def unlike(block: Block, facts: Facts) -> tuple[Facts, Skipped]:
-    """Without pairs of look-alikes: 'is the leftmost can to the left of the rightmost can' needs no picture."""
-    alike = np.equal.outer(block.layout.obj_ids, block.layout.obj_ids)
-    told = facts.holds & pairs(block) & alike
-    return Facts(facts.holds & ~alike, facts.margin), Skipped("told_by_the_words", int(told.sum()))
 
 
 def in_front_of(block: Block) -> tuple[Facts, Skipped]:

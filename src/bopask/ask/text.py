@@ -63,3 +63,8 @@ def json_object(**fields: Text | str) -> Text:
     for i, (key, value) in enumerate(fields.items()):
         pieces += [("{" if i == 0 else ", ") + f'"{key}": ', value]
     return join(*pieces, "}")
+
+
+def with_field(objects: Text, key: str, value: Text) -> Text:
+    """JSON objects with one more field at their end."""
+    return join(pc.utf8_slice_codeunits(objects, 0, -1), f', "{key}": ', value, "}")

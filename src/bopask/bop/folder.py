@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bopask.bop.listing import SIDECAR, load_json, names_in
+from bopask.bop.listing import MODEL_FILE, SIDECAR, load_json, names_in
 from bopask.bop.models import Models, find_models
 from bopask.bop.scene import FISHEYE, Scene, read_scene
 from bopask.errors import InputError, UnsupportedError
@@ -81,13 +81,13 @@ class BopFolder:
         return self._models[which]
 
     def input_files(self, split: str) -> tuple[Path, ...]:
-        """Files, relative to the root and sorted, that determine poses and meshes: JSONs and model files."""
+        """Files, relative to the root and sorted, that determine poses, meshes and names: JSONs and model files."""
         files = [*self.root.glob("camera*.json"), *(self.root / split).glob("camera*.json")]
         for folder in self._scene_folders(split).values():
             files += [folder / name for name in names_in(folder) if SIDECAR.fullmatch(name)]
         models = find_models(self.root)
         if models is not None:
-            files += [*models.glob("models_info.json"), *models.glob("obj_*.ply")]
+            files += [models / name for name in names_in(models) if MODEL_FILE.fullmatch(name)]
         return tuple(sorted(file.relative_to(self.root) for file in files))
 
     def _scene_folders(self, split: str) -> dict[int, Path]:

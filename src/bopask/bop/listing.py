@@ -14,6 +14,7 @@ import orjson
 from bopask.errors import InputError
 
 SIDECAR = re.compile(r"scene_(gt|camera|gt_info)(_.+)?\.json")
+MODEL_FILE = re.compile(r"models_info\.json|names\.json|obj_\d+\.(ply|png|jpg|jpeg)")
 IMAGES = {"png", "jpg", "jpeg", "tif", "tiff"}
 FIX = "Repair or download the file again, or go on without it with --keep-going"
 

@@ -63,6 +63,10 @@ class Models(Mapping[int, Model]):
         """Sorted; they may start at 0 and be sparse. Loads nothing."""
         return tuple(sorted(self._paths))
 
+    def path(self, obj_id: int) -> Path:
+        """The mesh file of an object. Loads nothing."""
+        return self._paths[obj_id]
+
     @property
     def notes(self) -> tuple[Skip, ...]:
         """What was repaired in the meshes loaded so far: stage 'models', reason 'mesh_inside_out'."""

@@ -50,6 +50,17 @@ class RayScene:
         distance = np.where(hit["geomID"] < 0, np.float32(np.inf), hit["tfar"])
         return self._instance_of[hit["geomID"]].reshape(shape), distance.reshape(shape)
 
+    def first_face(
+        self, origins: Float[Array, "*#rays 3"], directions: Float[Array, "*#rays 3"]
+    ) -> tuple[Int[Array, "*rays"], Float[Array, "*rays 3"]]:
+        """Of a scene of one mesh: the triangle each ray meets first (-1 for none) and the weights of its corners."""
+        shape, rays = self._rays(origins, directions)
+        if self._scene is None:
+            return np.full(shape, -1), np.zeros((*shape, 3))
+        hit: dict[str, Any] = self._scene.run(*rays, output=True)
+        u, v = hit["u"].astype(float), hit["v"].astype(float)
+        return hit["primID"].reshape(shape).astype(int), np.stack([1 - u - v, u, v], -1).reshape(*shape, 3)
+
     def blocked(
         self, origins: Float[Array, "*#rays 3"], directions: Float[Array, "*#rays 3"], within: Float[Array, "*#rays"]
     ) -> Bool[Array, "*rays"]:

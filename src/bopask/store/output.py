@@ -2,6 +2,7 @@
 
 OUT/data/*.parquet   OUT/candidates/*.parquet   OUT/manifest.json   OUT/README.md   OUT/report.html
 OUT/proof.json       OUT/proof.parquet           what `bopask verify` found of it
+OUT/review.json, names.json, replies.jsonl      what people said, where `bopask review export` wrote OUT
 OUT/.work/           while the run is not complete: its fingerprint, and a marker for each finished shard
 """
 
@@ -17,7 +18,10 @@ import orjson
 from bopask.errors import OutputError
 from bopask.store.files import write_json
 
-OURS = ("data", "candidates", ".work", "manifest.json", "README.md", "report.html", "proof.json", "proof.parquet")
+OURS = (
+    "data", "candidates", ".work", "manifest.json", "README.md", "report.html", "proof.json", "proof.parquet",
+    "review.json", "names.json", "replies.jsonl",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,12 @@ class Prover:
     lexicon: names.Lexicon
     worlds: Worlds = field(default_factory=Worlds)
 
+    @property
+    def wordings(self) -> Mapping[str, Any] | None:
+        """Wordings by subtask, with their numbers of rows; None of a manifest without."""
+        found: Mapping[str, Any] | None = self.manifest.get("counts", {}).get("wordings")
+        return found
+
     def prove(self, rows: Sequence[Row]) -> list[tuple[Row, Disagreement]]:
         """Disagreements with the rows of one image; their `evidence` is parsed here."""
         key = {name: rows[0][name] for name in ("scene_id", "frame_id", "sensor")}
@@ -64,7 +70,7 @@ class Picture:
         proofs: tuple[tuple[str, Callable[[], Iterable[Disagreement]]], ...] = (
             ("row", lambda: row.check(one, self.frame, self.sight, self.prover.manifest)),
             ("world", lambda: self.world(one)[1]),
-            ("name", lambda: names.check(one, self.frame, self.sight, self.prover.lexicon)),
+            ("name", lambda: names.check(one, self.world(one)[0], self.prover.lexicon, self.prover.wordings)),
             (one["task"], lambda: self.task(one)),
         )
         return [wrong for what, proof in proofs for wrong in attempt(what, proof)]

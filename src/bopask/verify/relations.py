@@ -24,6 +24,7 @@ OVER = 0.0105
 """An object over another may reach this far (m) below its top: 1 cm, and what rays lose."""
 SUNK = 0.25
 """One that stands on another, its middle above the other's top, may in bad poses sink into this share of the other."""
+UP: Float[Array, "3"] = np.array([0.0, 0.0, 1.0])
 NARROWEST, WIDEST = np.radians((20, 110))
 """Between b and c, as seen from a: less is ahead rather than beside, more is behind."""
 SLACK = np.radians(2)

@@ -126,8 +126,9 @@ def verify(request: Request) -> Verdict:
     root = request.bop or (request.out / str(manifest.get("source") or "")).resolve()
     if not root.is_dir():
         raise InputError(root, "there is no such folder", "Give --bop with the folder that the data was made from")
-    if manifest["config"].get("names") and request.names is None:
-        raise InputError("--names", f"the data was made with {manifest['config']['names']}", "Give --names FILE")
+    stated = str(manifest["config"].get("names") or "")
+    if stated and not stated.startswith("bopask:") and request.names is None:
+        raise InputError("--names", f"the data was made with {stated}", "Give --names FILE")
     files = sorted((request.out / "data").glob("*.parquet"))
     chosen = choose(files, request)
     units = [Unit(request, root, f, frames) for f, frames in zip(files, chosen, strict=True) if frames != frozenset()]
@@ -217,7 +218,7 @@ def prover_of(root: Path, out: Path, names: Path | None) -> Prover:
     """One a process: meshes are read once."""
     manifest = read_manifest(out)
     bop = BopTruth(root, str(manifest["split"]))
-    return Prover(bop, out, manifest, read_lexicon(bop, names))
+    return Prover(bop, out, manifest, read_lexicon(bop, names, manifest))
 
 
 def read_rows(file: pq.ParquetFile, frames: frozenset[FrameKey] | None) -> Iterator[Row]:

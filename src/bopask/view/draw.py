@@ -56,7 +56,7 @@ def draw_row(
     """
     height, width = image.shape[:2] if image is not None else (int(row["height"]), int(row["width"]))
     points = _points(row)
-    boxes = _evidence_boxes(row) if outlines is None else {k: np.asarray(v, float) for k, v in outlines.items()}
+    boxes = evidence_boxes(row) if outlines is None else {k: np.asarray(v, float) for k, v in outlines.items()}
     margin = _margin(points, width, height)
     ink = Ink(width, height, margin, scale, weight)
     photo = _grid(width, height) if image is None else Image.fromarray(np.ascontiguousarray(image[..., :3], np.uint8))
@@ -74,7 +74,7 @@ def _points(row: Mapping[str, Any]) -> Float[Array, "n 2"]:
     return points[np.isfinite(points).all(1)]
 
 
-def _evidence_boxes(row: Mapping[str, Any]) -> dict[int, Float[Array, "4"]]:
+def evidence_boxes(row: Mapping[str, Any]) -> dict[int, Float[Array, "4"]]:
     """Frames of the row's instances from its evidence; none where it has none."""
     try:
         boxes = json.loads(row.get("evidence") or "{}").get("bbox") or []
@@ -167,7 +167,7 @@ def _paint_trajectory(ink: Ink, points: Array, boxes: Mapping[int, Array], row: 
     _frame(ink, boxes, row, (("moved", GREEN), ("goal", MAGENTA)))
     if len(points) < 2:
         return _paint_points(ink, points, boxes, row)
-    for way in _other_ways(row):
+    for way in other_ways(row):
         ink.line(way, WHITE, 1.8, dashed=True, alpha=230)
     shades = _shades((GREEN, AMBER, MAGENTA), len(points) - 1)
     for i in range(len(points) - 1):
@@ -187,7 +187,7 @@ def _paint_trajectory(ink: Ink, points: Array, boxes: Mapping[int, Array], row: 
     return None
 
 
-def _other_ways(row: Mapping[str, Any]) -> list[Float[Array, "w 2"]]:
+def other_ways(row: Mapping[str, Any]) -> list[Float[Array, "w 2"]]:
     """The alternatives of a trajectory's evidence, projected (px); none where something is behind the camera."""
     try:
         others = [np.asarray(way["waypoints_m"], float) for way in json.loads(row["evidence"])["alternatives"]]

@@ -46,7 +46,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
         InputError: the manifest or a shard is missing or broken. A damaged image is only noted.
     """
     out = Path(out)
-    manifest = _manifest(out / "manifest.json")
+    manifest = read_manifest(out)
     found = survey(out, int(manifest.get("seed", 0)) if seed is None else seed)
     rows = rows_of(out, found, per_task)
     proof = read_proof(out, manifest.get("fingerprint"), (row["id"] for row in rows))
@@ -58,6 +58,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
             f"<p class=soft>{per_task} of each task at most, spread over subtasks, answers, scenes and objects. "
             "Click an image to enlarge it.</p>",
             *(_gallery(task, [row for row in rows if row["task"] == task], bop_root, proof) for task in _order(found)),
+            _language(manifest),
             _skips(manifest.get("skips") or {}),
             _worlds(manifest.get("layouts") or []),
             _made(manifest),
@@ -73,12 +74,12 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
 
 def drawn_rows(out: Path, per_task: int = 6) -> list[dict[str, Any]]:
     """The rows that the report draws."""
-    return sample_rows(out, per_task, int(_manifest(Path(out) / "manifest.json").get("seed", 0)))
+    return sample_rows(out, per_task, int(read_manifest(out).get("seed", 0)))
 
 
 def bop_root_of(out: Path) -> Path | None:
     """The BOP folder that a data set was made from, as its manifest remembers it; None where it is not there."""
-    source = _manifest(Path(out) / "manifest.json").get("source")
+    source = read_manifest(out).get("source")
     root = (Path(out) / source).resolve() if isinstance(source, str) and source else None
     return root if root and root.is_dir() else None
 
@@ -88,7 +89,9 @@ def text(value: Any) -> str:
     return html.escape(str(value), quote=True)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of a data set folder. Raises InputError where it is missing or broken."""
+    path = Path(out) / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -121,7 +124,14 @@ def _header(manifest: Mapping[str, Any], found: Survey) -> str:
     cells = "".join(f"<div><dt>{k}</dt><dd>{n:,}</dd></div>" for k, n in facts if isinstance(n, int))
     stated = counts.get("rows", rows)
     warning = f"<p class=note>The manifest states {text(stated)} rows, the shards hold {rows:,}: one is not whole.</p>"
-    places = {"tasks": "Tasks", "gallery": "Answers", "skips": "Not asked", "up": "Where up is", "made": "How"}
+    places = {
+        "tasks": "Tasks",
+        "gallery": "Answers",
+        "language": "Language",
+        "skips": "Not asked",
+        "up": "Where up is",
+        "made": "How",
+    }
     links = "".join(f"<a href='#{anchor}'>{name}</a>" for anchor, name in places.items())
     return (
         f"<header><div class=mark>bopask</div><h1>{_name(manifest)}</h1>"
@@ -224,6 +234,44 @@ def encode(picture: Image.Image, limit: int = _BYTES) -> bytes:
         if buffer.tell() <= limit:
             return buffer.getvalue()
     return encode(picture.resize((max(picture.width * 3 // 4, 1), max(picture.height * 3 // 4, 1))), limit)
+
+
+def _language(manifest: Mapping[str, Any]) -> str:
+    """How varied the questions are, by task; which wordings there are; who said them in other words."""
+    told, rewriting = manifest.get("language") or {}, manifest.get("rewriting")
+    if not told:
+        return ""
+    lines = [
+        f"<tr><td class=k>{text(task)}</td><td class=n data-k='distinct questions'>{of['distinct_questions']:,}</td>"
+        + "".join(f"<td class=n data-k='distinct-{n}'>{of[f'distinct_{n}']:.3f}</td>" for n in (1, 2, 3))
+        + f"<td class=n data-k=wordings>{of['wordings']:,}</td>"
+        f"<td class=n data-k='commonest wording'>{of['commonest_wording']:.1%}</td></tr>"
+        for task, of in told.items()
+    ]
+    heads = "<th>Task<th class=n>Distinct questions<th class=n>Distinct-1<th class=n>Distinct-2<th class=n>Distinct-3"
+    wordings = [
+        f"<tr><td class=k>{text(subtask)}</td><td class=n>{n / sum(of.values()):.1%}</td><td>{text(wording)}</td></tr>"
+        for subtask, of in (manifest.get("counts") or {}).get("wordings", {}).items()
+        for wording, n in sorted(of.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    each = _table("<th>Subtask<th class=n>Share<th>Wording", wordings)
+    return (
+        "<h2 id=language>Language</h2><p class=soft>Distinct-n: different sequences of n words over all of them, each "
+        f"different question counted once.</p>{_rewriting(rewriting)}"
+        + _table(heads + "<th class=n>Wordings<th class=n>Commonest wording", lines)
+        + f"<details><summary>Share of each wording</summary>{each}</details>"
+    )
+
+
+def _rewriting(told: Mapping[str, Any] | None) -> str:
+    if not told:
+        return ""
+    turned_down = ", ".join(f"{text(reason)} {n:,}" for reason, n in sorted(told["rejected"].items())) or "none"
+    return (
+        f"<p>Rewritten by <code>{text(told['model'])}</code>: {told['rows']['rewritten']:,} questions, "
+        f"{told['rows']['kept']:,} kept as they were. {told['accepted']:,} paraphrases of {told['wordings']:,} "
+        f"wordings passed; turned down: {turned_down}.</p>"
+    )
 
 
 def _skips(skips: Mapping[str, Mapping[str, int]]) -> str:

@@ -88,7 +88,7 @@ def survey(out: Path, seed: int, keep: int = 24) -> Survey:
     """Counts every row of `out` and draws `keep` rows of each kind (task, subtask, verdict, scene) at random."""
     found = Survey()
     for path in shards(out):
-        with _open(path, read_dictionary=["task", "subtask", "question"]) as file:
+        with open_shard(path, read_dictionary=["task", "subtask", "question"]) as file:
             names = [n for n in _LIGHT if n in file.schema_arrow.names]
             for group in range(file.metadata.num_row_groups):
                 table = file.read_row_group(group, columns=names, use_threads=False)
@@ -182,7 +182,7 @@ def find_row(out: Path, id: str) -> dict[str, Any]:
         InputError: no row has it.
     """
     for path in shards(out):
-        with _open(path) as file:
+        with open_shard(path) as file:
             groups = range(file.metadata.num_row_groups)
             hits = ((g, pc.index(file.read_row_group(g, columns=["id"])["id"], id).as_py()) for g in groups)
             hit = next(((group, row) for group, row in hits if row >= 0), None)
@@ -193,7 +193,7 @@ def find_row(out: Path, id: str) -> dict[str, Any]:
 
 def _rows_at(path: Path, group: int, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of a row group, read in small batches: a row may carry its picture."""
-    with _open(path) as file:
+    with open_shard(path) as file:
         start = 0
         for batch in file.iter_batches(batch_size=1024, row_groups=[group], use_threads=False):
             here = [row for row in wanted if start <= row < start + batch.num_rows]
@@ -203,7 +203,12 @@ def _rows_at(path: Path, group: int, wanted: Sequence[int]) -> Iterator[tuple[in
                 return
 
 
-def _open(path: Path, **options: Any) -> Any:
+def open_shard(path: Path, **options: Any) -> Any:
+    """The shard as a pyarrow ParquetFile.
+
+    Raises:
+        InputError: it is not a whole one.
+    """
     try:
         return pq.ParquetFile(path, **options)
     except (pa.ArrowInvalid, OSError) as error:

@@ -51,7 +51,7 @@ REASONS = {
     "image_size_unknown": "Neither an image nor a camera file tells how large the frame is.",
     "bad_model": "The model of one of the frame’s objects is missing or cannot be used.",
     # naming
-    "no_reviewed_name": "The object has no reviewed name, so no question can speak of it.",
+    "no_reviewed_name": "The object has no reviewed name, and its looks do not tell it apart.",
     "ambiguous": "No words name this object alone in the image.",
     # where up is
     "no_world": "No source was sure where up is; what needs the support was not asked.",
@@ -66,6 +66,7 @@ REASONS = {
     "answer_outside_image": "A point of the answer would lie outside the image.",
     "within_margin": "The relation holds by too little, or by only one of two readings: a person could disagree.",
     "told_by_the_words": "The words that tell two look-alikes apart, as leftmost and rightmost, give the answer away.",
+    "relation_in_the_phrase": "Told by its landmark (the can behind the bowl), an object makes the relation ambiguous.",
     "asked_enough": "Surer questions of this kind are asked about the image already.",
     "already_there": "The object stands on its target already.",
     "held_far_above": "The path would have to end far above its target, as over something that stands on it.",
