@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from view_rows import CORNERS, row, write_out
+from view_rows import CORNERS, row, told, write_out
 
 from bopask.ask.rows import SCHEMA, row_id
 from bopask.review.answers import text_of
@@ -40,7 +40,7 @@ def with_pictures(folder: Path, **fields: Any) -> Path:
         full("trajectory", [[100, 200.0], [200, 100], [330, 250]], subtask="carry", **about),
         full("grasp", [[300, 200.0], [280, 210], [320, 190], [275, 180], [315, 160]], subtask="parallel_jaw", **about),
     ]
-    settings = {"lexicon": {"1": {"name": "red mug", "synonyms": ["red cup"]}}, "source": "../bop", "fingerprint": "f"}
+    settings = {"names": told({"1": ["red mug", "red cup"]}), "source": "../bop", "fingerprint": "f"}
     return write_out(folder / "out", rows, **(settings | fields))
 
 
