@@ -56,6 +56,11 @@ class Surface:
             distance[inside], normal[inside] = self._signed_distance(points[inside], SURE)
         return distance, normal
 
+    def holds_any(self, points: Float[Array, "m 3"]) -> bool:
+        """Is any of the points inside? What lies outside the bounds is not, and is not asked."""
+        points = points[((points > self.tree.mins) & (points < self.tree.maxes)).all(1)]
+        return bool((self.signed_distance(points)[0] < 0).any())
+
     def _signed_distance(
         self, points: Float[Array, "m 3"], candidates: int
     ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
