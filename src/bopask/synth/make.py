@@ -150,6 +150,7 @@ def make(request: Request) -> Iterator[dict[str, Any]]:
     if output.complete and not request.overwrite:
         return
     made = cast_of(request)
+    try_renderer(request)
     output.open(request.overwrite)
     write.write_models(request.out / "models", made.shapes)
     write.write_camera(request.out / "camera.json", camera_of(request))
@@ -164,6 +165,13 @@ def make(request: Request) -> Iterator[dict[str, Any]]:
     (request.out / "README.md").write_text(readme(request, record), encoding="utf-8")
     write_json(request.out / "synth.json", record | {"scenes": scenes})
     output.close()
+
+
+def try_renderer(request: Request) -> None:
+    """Opens it on an empty table: what is missing is told before anything is written."""
+    look = draw_look(rng_for(request.seed, "look", "try"))
+    with request.renderer.open(Scene((), np.zeros((0, 4, 4)), table()), look, camera_of(request)):
+        pass
 
 
 def camera_of(request: Request) -> Camera:
@@ -329,13 +337,16 @@ Each scene is one layout: {kinds}.
 """
 
 
+OWN_MESHES = "All meshes are procedural; licence: Apache-2.0, as bopask's."
+
+
 def readme(request: Request, record: Mapping[str, Any]) -> str:
     """README.md of the folder."""
     rejected = ", ".join(f"{reason} {n}" for reason, n in record["rejected"].items()) or "none"
     return README.format(
         frames=record["frames"],
         layouts=request.layouts,
-        objects="All meshes are procedural." if request.models is None else "The meshes keep their own licence.",
+        objects=OWN_MESHES if request.models is None else "The meshes keep their own licence.",
         kinds=", ".join(f"{n} {kind}" for kind, n in record["layouts"].items()),
         depth="as a structured-light sensor measures it" if request.holes else "exact",
         drift=record["drift_mm"]["largest"],
