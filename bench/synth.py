@@ -37,11 +37,20 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    scenes = json.loads((args.folder / "synth.json").read_bytes())["scenes"]
+    scenes = scenes_of(args.folder)
     layouts(scenes)
     images(args.folder, args.split, args.frames, args.workers)
     if args.questions:
         questions(args.questions, {f"{s['scene']:06d}": s["arrangement"] for s in scenes})
+
+
+def scenes_of(folder: Path) -> list[dict[str, Any]]:
+    """What is told of each scene; of a run that is not complete, of those that are done."""
+    if (folder / "synth.json").exists():
+        return list(json.loads((folder / "synth.json").read_bytes())["scenes"])
+    done = sorted((folder / ".work").glob("[0-9]*.json"))
+    print(f"not complete: {len(done)} scenes are done")
+    return [json.loads(path.read_bytes()) for path in done]
 
 
 def layouts(scenes: list[dict[str, Any]]) -> None:

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -41,22 +40,6 @@ SHAPES = shapes()
 SMALL = Camera(np.array([[150.0, 0, 79.5], [0, 150.0, 59.5], [0, 0, 1]]), 160, 120)
 ODD = Camera(np.array([[163.0, 0, 70.2], [0, 155.0, 66.9], [0, 0, 1]]), 161, 119)
 """Pixels that are not square, a principal point off the middle, odd sizes."""
-
-
-@cache
-def no_gl() -> str:
-    """Why GL cannot draw here; "" where it can."""
-    try:
-        gl._context(os.getpid(), SMALL.width, SMALL.height)
-    except MissingGL as error:
-        return str(error)
-    return ""
-
-
-@pytest.fixture
-def has_gl() -> None:
-    if no_gl():
-        pytest.skip(no_gl())
 
 
 def layout(seed: int, n: int = 6) -> Scene:
