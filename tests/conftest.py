@@ -34,3 +34,22 @@ def ycbv_mini(real_data: Path) -> Path:
 def sample() -> Path:
     """The embedded sample: a small BOP folder that ships with the package."""
     return REPO / "src" / "bopask" / "data" / "sample"
+
+
+@pytest.fixture(scope="session")
+def crowded() -> Path:
+    """Two crowded layouts, poses only: tests/data/crowded/README.md."""
+    return REPO / "tests" / "data" / "crowded"
+
+
+@pytest.fixture(scope="session")
+def has_gl() -> None:
+    """Skips, with the reason, where OpenGL cannot draw."""
+    pytest.importorskip("mujoco", reason="drawing needs the extra 'synth'")
+    from bopask.errors import MissingGL
+    from bopask.synth.render import gl
+
+    try:
+        gl._context(os.getpid(), 160, 120)
+    except MissingGL as error:
+        pytest.skip(str(error))

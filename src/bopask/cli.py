@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from bopask import __version__
 from bopask.errors import BopaskError, InputError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bopask.world.up import UpSource
 
     Verbs: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Number = TypeVar("Number", int, float)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _plan(verbs)
     _grasps(verbs)
     _verify(verbs)
+    _synth(verbs)
     _rewrite(verbs)
     _export(verbs)
     _show(verbs)
@@ -227,6 +230,62 @@ def verify(args: argparse.Namespace) -> int:
     print(table(verdict))
     print(f"Look at the answers: {args.out / 'report.html'}")
     return 0 if verdict.agrees else 1
+
+
+def _synth(verbs: Verbs) -> None:
+    verb = verbs.add_parser("synth", help="scenes without end: a BOP folder of settled layouts and their pictures")
+    verb.add_argument("out", type=Path, help="folder to make")
+    verb.add_argument(
+        "--models", type=Path, help="folder of meshes, PLY, OBJ, GLB or STL (default: built-in household)"
+    )
+    verb.add_argument("--unit", choices=("mm", "cm", "m"), help="of these meshes: never guessed")
+    verb.add_argument("--kinds", type=int, help="how many objects the household has (default: one of each kind)")
+    verb.add_argument("--layouts", type=int, default=20, help="one a scene (20)")
+    verb.add_argument("--views", type=int, default=10, help="pictures of each (10)")
+    verb.add_argument("--objects", default="4:15", metavar="FEWEST:MOST", help="in a layout (4:15)")
+    verb.add_argument("--arrangement", default="table,shelf,bin,stack", help="taken in turn (table,shelf,bin,stack)")
+    verb.add_argument("--clutter", default="0:1", metavar="LEAST:MOST", help="0 spread out .. 1 dense (0:1)")
+    verb.add_argument("--distractors", type=int, default=0, help="plain solids without a name in each layout (0)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument(
+        "--renderer",
+        default="mujoco",
+        choices=("mujoco", "rays", "blender"),
+        help="mujoco needs OpenGL (EGL or OSMesa), rays nothing but time, blender (GPL) an environment of its own",
+    )
+    verb.add_argument("--blender-python", default="", help="the interpreter that can import bpy")
+    verb.add_argument("--holes", action="store_true", help="depth as a structured-light sensor measures it")
+    verb.add_argument("--split", default="train", help="name of the split (train)")
+    verb.add_argument("--workers", type=int, default=1, help="processes; the files do not depend on it")
+    verb.add_argument("--overwrite", action="store_true", help="start anew, replacing what synth made in OUT")
+    verb.set_defaults(verb=synth)
+
+
+def synth(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from bopask.synth.make import Request, make, renderer_named, told
+
+    names = ("out", "models", "unit", "kinds", "layouts", "views", "distractors", "seed", "holes", "split")
+    request = Request(
+        **{name: getattr(args, name) for name in (*names, "workers", "overwrite")},
+        objects=_between("--objects", args.objects, int),
+        clutter=_between("--clutter", args.clutter, float),
+        arrangements=tuple(args.arrangement.split(",")),
+        renderer=renderer_named(args.renderer, args.blender_python),
+    )
+    for _ in tqdm(make(request), "scenes", unit="", total=request.layouts):
+        pass
+    print(told(request))
+
+
+def _between(option: str, given: str, kind: Callable[[str], Number]) -> tuple[Number, Number]:
+    """'4:15' or '8' as two numbers."""
+    try:
+        low, _, high = given.partition(":")
+        return kind(low), kind(high or low)
+    except ValueError as error:
+        raise InputError(option, f"is {given!r}", "Give one number, or two as LEAST:MOST") from error
 
 
 def _rewrite(verbs: Verbs) -> None:
