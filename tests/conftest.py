@@ -38,7 +38,7 @@ def sample() -> Path:
 
 @pytest.fixture(scope="session")
 def crowded() -> Path:
-    """Two crowded layouts, poses only: tests/data/crowded/README.md."""
+    """Four layouts with situations that tests need: tests/data/crowded/README.md."""
     return REPO / "tests" / "data" / "crowded"
 
 

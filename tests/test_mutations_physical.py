@@ -70,7 +70,8 @@ class Proven:
 def proven(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
     out = tmp_path_factory.mktemp("physical") / "out"
     tasks = "grasp,trajectory,rearrangement"
-    assert main(["generate", str(crowded), "--split", "train", "--tasks", tasks, "--out", str(out)]) == 0
+    arguments = ["generate", str(crowded), "--split", "train", "--scenes", "2", "3", "--tasks", tasks]
+    assert main([*arguments, "--out", str(out)]) == 0
     rows = pq.read_table(sorted((out / "data").glob("*.parquet"))).to_pylist()
     parsed = tuple(row | {"evidence": json.loads(row["evidence"])} for row in rows)
     return Proven(parsed, BopTruth(crowded, "train"), out)

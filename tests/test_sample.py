@@ -127,7 +127,7 @@ def test_it_is_small_and_complete() -> None:
 
 @EACH_SCENE
 def test_the_objects_are_seen(scene: int) -> None:
-    """Whole in the picture, nearly all; each well seen in some picture."""
+    """Whole in the picture, nearly all; well seen in some picture, but for what a bin has at its bottom."""
     inside, share = [], []
     for frame in frames(scene):
         for row in frame.info:
@@ -135,7 +135,7 @@ def test_the_objects_are_seen(scene: int) -> None:
             inside.append(x >= 0 and y >= 0 and x + w < 640 and y + h < 480 and w >= 0)
         share.append([row["visib_fract"] for row in frame.info])
     assert np.mean(inside) >= 0.8
-    assert (np.array(share).max(0) > 0.3).mean() >= 0.8
+    assert (np.array(share).max(0) > 0.3).mean() >= (0.5 if KINDS[scene] == "bin" else 0.8)
 
 
 @EACH_SCENE
@@ -175,7 +175,7 @@ def deepest(a: int, T_world_a: Array, b: int, T_world_b: Array) -> float:
 
 def test_the_measure_of_depth_sees_depth() -> None:
     """Two of one box, side by side: 2 mm apart, and 1 mm into each other."""
-    box = next(i for i, shape in shapes().items() if shape.about.category == "tea box")
+    box = next(i for i, shape in shapes().items() if shape.name.endswith("tea box"))
     side = np.ptp(shapes()[box].mesh.vertices[:, 0])
     for gap in (0.002, -0.001):
         other = se3(np.eye(3), np.array([side + gap, 0.0, 0.0]))
