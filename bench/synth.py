@@ -107,8 +107,9 @@ def questions(out: Path, arrangement: dict[str, str]) -> None:
         checked, wrong = (sum(of[name] for of in counts) for name in ("checked", "disagree"))
         print(f"  verify: {checked:,} checked, {wrong:,} disagreements")
     asked = {f"{s:06d}" for s in scene[tasks == "rearrangement"]}
+    of_run = {layout["key"][:6] for layout in json.loads((out / "manifest.json").read_bytes())["layouts"]}
     for kinds in (("bin", "stack"), *((kind,) for kind in dict.fromkeys(arrangement.values()))):
-        here = [key for key, kind in arrangement.items() if kind in kinds]
+        here = [key for key, kind in arrangement.items() if kind in kinds and key in of_run]
         with_one = sum(key in asked for key in here)
         if here:
             name = "/".join(kinds)

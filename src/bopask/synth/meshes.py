@@ -117,7 +117,7 @@ def _shape(path: Path, unit: str, names: tuple[str, ...], cache: Cache) -> tuple
     solid = merge_seams(mesh)
     whole = closed(solid)
     hull, volume = _hull(path, solid), signed_volume(solid)
-    if whole and abs(volume) < SOLID * hull.volume:
+    if (whole or _rimless(solid)) and abs(volume) < SOLID * hull.volume:
         raise InputError(path, "the mesh encloses no volume", "Give it a thickness, or leave it out")
     if whole and volume < 0:
         mesh = Mesh(mesh.vertices, np.ascontiguousarray(mesh.faces[:, ::-1]))
@@ -181,6 +181,13 @@ def _hull(path: Path, mesh: Mesh) -> ConvexHull:
         raise InputError(
             path, "the mesh is flat: it encloses no volume", "Give it a thickness, or leave it out"
         ) from error
+
+
+def _rimless(mesh: Mesh) -> bool:
+    """Every edge is run along as often one way as the other: its volume is known, though sheets may meet at an edge."""
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    _, edge = np.unique(np.sort(edges, axis=1), axis=0, return_inverse=True)
+    return not np.bincount(edge.reshape(-1), np.where(edges[:, 0] < edges[:, 1], 1, -1)).any()
 
 
 def _parts(path: Path, mesh: Mesh, hull: ConvexHull, convex: bool, cache: Cache) -> tuple[Float[Array, "_ 3"], ...]:
