@@ -72,8 +72,14 @@ def write_set(out: Path, rows: list[dict[str, Any]], bop: Path | None, embed: bo
 
 
 @pytest.fixture(scope="module")
+def sample(crowded: Path) -> Path:
+    """A small folder whose second scene has rows of every task and pictures."""
+    return crowded
+
+
+@pytest.fixture(scope="module")
 def rows(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Rows of the embedded sample, and one of each task whose priors take long."""
+    """Rows of a small folder, and one of each task whose priors take long."""
     out = tmp_path_factory.mktemp("made") / "out"
     command = ["generate", str(sample), "--split", "train", "--scenes", "2", "--tasks", "pose,spatial,depth"]
     assert main([*command, "--out", str(out)]) == 0

@@ -65,7 +65,8 @@ def test_it_is_a_closed_solid_centred_on_its_box(kind: str, seed: int) -> None:
         assert len(solid.vertices) == len(shape.mesh.vertices)
     as_written = (shape.mesh.vertices * 1e3).astype(np.float32).astype(float) / 1e3
     np.testing.assert_array_equal(as_written, shape.mesh.vertices)
-    assert 0.02 < (high - low).max() < 0.6 and 0.005 < shape.mass < 6 and 0 <= shape.gloss <= 1
+    largest, heaviest = (0.8, 12) if kind in FURNITURE else (0.6, 6)
+    assert 0.02 < (high - low).max() < largest and 0.005 < shape.mass < heaviest and 0 <= shape.gloss <= 1
 
 
 @EACH_KIND

@@ -341,11 +341,11 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The scene of the sample in which a tin is walled in: rows of all tasks, sets, detours and round objects."""
+def made(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The scene in which a tin is walled in: rows of all tasks, sets, detours and round objects."""
     out = tmp_path_factory.mktemp("scores") / "out"
-    assert main(["generate", str(sample), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
-    return Made(out, sample)
+    assert main(["generate", str(crowded), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
+    return Made(out, crowded)
 
 
 def oracle(t: Truth) -> Any:
