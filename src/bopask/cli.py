@@ -216,9 +216,10 @@ def _verify(verbs: Verbs) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """0: all proved; 1: at least one disagreement."""
+    from bopask.store.dataset import bop_root_of
     from bopask.verify.run import FrameKey, Request, table
     from bopask.verify.run import verify as run
-    from bopask.view.report import bop_root_of, drawn_rows, write_report
+    from bopask.view.report import drawn_rows, write_report
 
     for name in ("sample", "workers"):
         if getattr(args, name) < 1:
@@ -309,7 +310,8 @@ def rewrite(args: argparse.Namespace) -> None:
     from bopask.ask.rewriting.rewrite import Rewrite
     from bopask.ask.rewriting.rewrite import rewrite as run
     from bopask.models.ask import Asker
-    from bopask.view.report import bop_root_of, write_report
+    from bopask.store.dataset import bop_root_of
+    from bopask.view.report import write_report
 
     for name, least in (("paraphrases", 1), ("examples", 0)):
         if getattr(args, name) < least:
@@ -364,8 +366,9 @@ def _show(verbs: Verbs) -> None:
 
 
 def show(args: argparse.Namespace) -> None:
+    from bopask.store.dataset import bop_root_of
     from bopask.view.draw import draw_row
-    from bopask.view.report import bop_root_of, find_row, row_image
+    from bopask.view.report import find_row, row_image
 
     row = find_row(args.out, args.id)
     png = args.png or Path(f"{args.id}.png")

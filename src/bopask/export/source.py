@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bopask.errors import InputError
+from bopask.store.dataset import bop_root_of, read_manifest, shards
 
 Row: TypeAlias = Mapping[str, Any]
 """A row as docs/formats.md describes it; its `image` is always a path."""
-FIX = "Give the folder that `bopask generate` wrote"
 _BATCH, _BATCH_WITH_PICTURES = 4096, 64
 """Rows read at once; pictures in the rows are repeated in each row while they are in memory."""
 
@@ -55,20 +54,9 @@ class Source:
     def tasks(self) -> tuple[str, ...]:
         return tuple((self.manifest.get("counts") or {}).get("tasks") or {})
 
-    def shards(self) -> list[Path]:
-        """The parquet files, by name.
-
-        Raises:
-            InputError: there are none.
-        """
-        found = sorted((self.out / "data").glob("*.parquet"))
-        if not found:
-            raise InputError(self.out, "has no data/*.parquet", FIX)
-        return found
-
     def rows(self, columns: Sequence[str]) -> Iterator[Stored]:
         """Every row in order, of it these columns and the image."""
-        for shard in self.shards():
+        for shard in shards(self.out):
             try:
                 yield from _rows_of(shard, [*dict.fromkeys([*columns, "image"])])
             except (pa.ArrowInvalid, OSError) as error:
@@ -81,18 +69,10 @@ def open_source(out: Path, bop: Path | None) -> Source:
     Raises:
         InputError: the manifest is missing or broken, or `bop` is no folder.
     """
-    path = out / "manifest.json"
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", FIX) from error
-    if not isinstance(manifest, dict):
-        raise InputError(path, "is not a JSON object", "Generate the data set again")
+    manifest = read_manifest(out)
     if bop is not None and not bop.is_dir():
         raise InputError(bop, "is no folder", "Give the BOP folder that the data set was made from")
-    remembered = manifest.get("source")
-    root = bop or ((out / remembered).resolve() if isinstance(remembered, str) and remembered else None)
-    return Source(out, manifest, root if root and root.is_dir() else None)
+    return Source(out, manifest, bop or bop_root_of(out))
 
 
 def _rows_of(shard: Path, columns: Sequence[str]) -> Iterator[Stored]:

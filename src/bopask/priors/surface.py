@@ -21,10 +21,10 @@ SPACING = 0.002
 MOST = 40_000
 CANDIDATES = 3
 """Nearest samples whose triangles, and those beside them, are tried for the exact closest point."""
-PROBES = 12
-"""Places of a path whose distances are asked first."""
 SURE = 24
 """The same for a point that seems to be inside: the side of a triangle that is nearly the closest may be the other."""
+PROBES = 12
+"""Places of a path whose distances are asked first."""
 
 
 @dataclass(frozen=True)
