@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 BUILD := setuptools>=77
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow bench lock clean
+.PHONY: help demo sample test slow bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -18,6 +18,9 @@ help: ## list the targets
 demo: .venv/core ## the embedded sample through the whole chain, every answer proved: report.html in build/demo
 	$(BIN)/bopask generate src/bopask/data/sample --split train --out build/demo --overwrite --workers 2
 	$(BIN)/bopask verify build/demo --all --workers 2
+
+sample: .venv/dev ## make the embedded sample anew: needs OpenGL (docs/synth_pictures.md)
+	$(BIN)/bopask synth src/bopask/data/sample --layouts 4 --views 5 --objects 6:9 --clutter 0.8:1 --kinds 24 --seed 1 --overwrite
 
 test: .venv/dev ## lint, format, types, floors, tests
 	$(BIN)/ruff check

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from bopask.store.dataset import bop_root_of
 from bopask.view.draw import draw_row
-from bopask.view.report import bop_root_of, row_image, sample_rows
+from bopask.view.report import row_image, sample_rows
 
 ORDER = ("pose", "grasp", "trajectory", "rearrangement", "spatial", "depth")
 

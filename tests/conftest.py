@@ -40,8 +40,14 @@ def sample() -> Path:
 
 
 @pytest.fixture(scope="session")
-def asked(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set folder: every task about scene 2 of the embedded sample, in which a tin is walled in.
+def crowded() -> Path:
+    """Four layouts with situations that tests need: tests/data/crowded/README.md."""
+    return REPO / "tests" / "data" / "crowded"
+
+
+@pytest.fixture(scope="session")
+def asked(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set folder: every task about scene 2 of `crowded`, in which a tin is walled in.
 
     Made once, by whichever worker of pytest-xdist comes first. Read only.
     """
@@ -51,5 +57,18 @@ def asked(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         out = folder / "asked"
         if not (out / "report.html").is_file():
-            assert main(["generate", str(sample), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
+            assert main(["generate", str(crowded), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
     return out
+
+
+@pytest.fixture(scope="session")
+def has_gl() -> None:
+    """Skips, with the reason, where OpenGL cannot draw."""
+    pytest.importorskip("mujoco", reason="drawing needs the extra 'synth'")
+    from bopask.errors import MissingGL
+    from bopask.synth.render import gl
+
+    try:
+        gl._context(os.getpid(), 160, 120)
+    except MissingGL as error:
+        pytest.skip(str(error))

@@ -34,8 +34,8 @@ EVIL = "<script>alert('x')</script>|\"><img src=x onerror=alert(1)> & 'it'"
 
 
 @pytest.fixture(scope="module")
-def data(asked: Path, sample: Path) -> DataSet:
-    return DataSet(asked, sample)
+def data(asked: Path, crowded: Path) -> DataSet:
+    return DataSet(asked, crowded)
 
 
 def made(data: DataSet, kind: str, folder: Path, **more: Any) -> dict[str, Any]:

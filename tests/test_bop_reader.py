@@ -213,6 +213,13 @@ def test_several_sensors_a_scene(tmp_path: Path) -> None:
     assert (found[0].visib_fract >= 0).all()
 
 
+@pytest.mark.parametrize("name", ["scene_gt_coco.json", "scene_gt_coco_cam1.json"])
+def test_the_toolkits_coco_file_is_no_sensor(tmp_path: Path, name: str) -> None:
+    root = write_tiny_bop(tmp_path, n_frames=1)
+    (root / "train" / "000000" / name).write_text('{"info": {}, "images": []}')
+    assert [str(frame.key) for frame in frames(root)] == ["000000/000000"]
+
+
 def test_K_may_change_from_image_to_image(tmp_path: Path) -> None:
     found = frames(write_tiny_bop(tmp_path, K_of_frame=lambda row: K + np.diag([row, row, 0.0])))
     assert [frame.camera.K[0, 0] for frame in found] == [180, 181, 182]

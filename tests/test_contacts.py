@@ -38,6 +38,13 @@ def test_signed_distance_of_a_box_is_exact(seed):
     assert surface(BRICK).deepest(points) == pytest.approx(max(0.0, -truth.min()), abs=2e-4)
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.floats(0.9, 1.2))
+def test_whether_any_point_is_inside_is_as_if_each_were_asked(seed, n, far):
+    points = np.random.default_rng(seed).uniform(-1, 1, (n, 3))
+    points *= far * np.array([0.05, 0.03, 0.02]) / np.abs(points).max(1, keepdims=True).clip(1e-9)
+    assert surface(BRICK).holds_any(points) == bool((surface(BRICK).signed_distance(points)[0] < 0).any())
+
+
 def test_an_open_mesh_still_has_an_inside():
     faces = BRICK.mesh.faces[2:]  # the bottom is missing
     lid = Model(9, Mesh(BRICK.mesh.vertices, faces), BRICK.box, Symmetry(), "lid")

@@ -56,12 +56,12 @@ def said(**changes: Any) -> str:
 
 
 @pytest.fixture
-def two_models(sample: Path, tmp_path: Path) -> Path:
-    """The first two models of the embedded sample."""
+def two_models(crowded: Path, tmp_path: Path) -> Path:
+    """The first two models of the crowded layouts."""
     folder = tmp_path / "set" / "models"
     folder.mkdir(parents=True)
     for name in ("obj_000001.ply", "obj_000002.ply"):
-        (folder / name).write_bytes((sample / "models" / name).read_bytes())
+        (folder / name).write_bytes((crowded / "models" / name).read_bytes())
     return folder
 
 

@@ -36,8 +36,8 @@ REPO = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def data(asked: Path, sample: Path) -> DataSet:
-    return DataSet(asked, sample)
+def data(asked: Path, crowded: Path) -> DataSet:
+    return DataSet(asked, crowded)
 
 
 def job(data: DataSet, run: Path, url: str, model: str, **more: Any) -> Evaluation:

@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Proven:
-    """Rows of the embedded sample, an image at a time, and what proves them."""
+    """Rows of the crowded layouts, an image at a time, and what proves them."""
 
     images: tuple[tuple[Row, ...], ...]
     prover: Prover
@@ -54,12 +54,12 @@ class Proven:
 
 
 @pytest.fixture(scope="session")
-def proven(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
+def proven(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
     out = tmp_path_factory.mktemp("proven") / "out"
-    assert main(["generate", str(sample), "--split", "train", "--tasks", "pose,spatial,depth", "--out", str(out)]) == 0
+    assert main(["generate", str(crowded), "--split", "train", "--tasks", "pose,spatial,depth", "--out", str(out)]) == 0
     rows = pq.read_table(sorted((out / "data").glob("*.parquet"))).to_pylist()
     images = tuple(tuple(group) for _, group in groupby(rows, key=lambda row: row["image"]))
-    bop = BopTruth(sample, "train")
+    bop = BopTruth(crowded, "train")
     return Proven(images, Prover(bop, out, read_manifest(out), read_lexicon(bop, None)))
 
 
@@ -405,7 +405,7 @@ KINDS: dict[str, tuple[Callable[[Row], bool], Callable[[Row, Proven], Row], str]
 def spread(proven: Proven, fits: Callable[[Row], bool], n: int = 4) -> Iterator[Row]:
     """Some rows that fit, from all over the data."""
     rows = [row for image in proven.images for row in image if fits(row)]
-    assert rows, "the sample has no such row: nothing would be tested"
+    assert rows, "there is no such row: nothing would be tested"
     yield from (copy.deepcopy(rows[i]) for i in np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))
 
 
@@ -447,14 +447,14 @@ def test_a_circle_of_three_is_a_contradiction() -> None:
     assert (row_id, wrong.claim) == ("bad", "relation: left has no circle")
 
 
-def test_silhouettes_are_the_masks_of_the_dataset(proven: Proven, sample: Path) -> None:
-    """The embedded sample's masks are exact: rays through pixels see the same."""
+def test_silhouettes_are_the_masks_of_the_dataset(proven: Proven, crowded: Path) -> None:
+    """The crowded layouts' masks are exact: rays through pixels see the same."""
     from PIL import Image
 
     frame = proven.prover.bop.frame(1, 0)
     sight = Sight(frame)
     for i in range(len(sight)):
-        mask = np.asarray(Image.open(sample / f"train/000001/mask_visib/000000_{i:06d}.png")) > 0
+        mask = np.asarray(Image.open(crowded / f"train/000001/mask_visib/000000_{i:06d}.png")) > 0
         seen = np.zeros_like(mask)
         v, u = np.nonzero(sight[i].visible)
         seen[v + sight[i].top, u + sight[i].left] = True

@@ -32,7 +32,7 @@ UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True)
 class Proven:
-    """Rows of two scenes of the embedded sample: in one things stand on one another, in one a tin is walled in."""
+    """Rows of two crowded layouts: in one things stand on one another, in one a tin is walled in."""
 
     rows: tuple[Row, ...]
     bop: BopTruth
@@ -67,14 +67,14 @@ class Proven:
 
 
 @pytest.fixture(scope="session")
-def proven(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
+def proven(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
     out = tmp_path_factory.mktemp("physical") / "out"
     tasks = "grasp,trajectory,rearrangement"
-    arguments = ["generate", str(sample), "--split", "train", "--scenes", "2", "3", "--tasks", tasks, "--out", str(out)]
-    assert main(arguments) == 0
+    arguments = ["generate", str(crowded), "--split", "train", "--scenes", "2", "3", "--tasks", tasks]
+    assert main([*arguments, "--out", str(out)]) == 0
     rows = pq.read_table(sorted((out / "data").glob("*.parquet"))).to_pylist()
     parsed = tuple(row | {"evidence": json.loads(row["evidence"])} for row in rows)
-    return Proven(parsed, BopTruth(sample, "train"), out)
+    return Proven(parsed, BopTruth(crowded, "train"), out)
 
 
 def test_untouched_rows_are_all_proved(proven: Proven) -> None:
@@ -527,7 +527,7 @@ def spread(proven: Proven, fits: Callable[[Row, Proven], bool], n: int = 3) -> I
     first = {row["scene_id"]: row["frame_id"] for row in reversed(proven.rows)}
     some = [row for row in proven.rows if row["task"] != "trajectory" or row["frame_id"] == first[row["scene_id"]]]
     rows = [row for row in some if fits(row, proven)]
-    assert rows, "the sample has no such row: nothing would be tested"
+    assert rows, "there is no such row: nothing would be tested"
     yield from (copy.deepcopy(rows[i]) for i in np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))
 
 

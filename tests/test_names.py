@@ -109,10 +109,10 @@ def test_what_is_no_description_is_refused_unused_or_not(tmp_path: Path, entry: 
 
 
 @pytest.fixture(scope="module")
-def unnamed(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded sample with a name for the red mug alone."""
+def unnamed(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The crowded layouts with a name for the red mug alone."""
     folder = tmp_path_factory.mktemp("unnamed") / "sample"
-    shutil.copytree(sample, folder)
+    shutil.copytree(crowded, folder)
     (folder / "models" / "names.json").write_text(
         json.dumps({"1": "red mug", "2": {"name": "x", "status": "unverified"}})
     )

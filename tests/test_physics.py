@@ -13,16 +13,17 @@ pytest.importorskip("mujoco", reason="trials need the extra 'physics'")
 from arranged import arranged, at, block
 from tiny import box, write_models
 
-import bopask.physics.parts as parts_module
+import bopask.geometry.parts as parts_module
 from bopask.bop.models import Models
 from bopask.cli import main
 from bopask.errors import MissingExtra
 from bopask.geometry.box import Box
 from bopask.geometry.mesh import Mesh, signed_volume
+from bopask.geometry.parts import Cut, closed, without_crumbs
 from bopask.geometry.se3 import rotation_about, se3
 from bopask.nouns import GraspSet, Model, Symmetry
 from bopask.physics.bodies import Solid, solid_of
-from bopask.physics.parts import Cut, Parts, closed, parts_of, without_crumbs
+from bopask.physics.parts import Parts, parts_of
 from bopask.physics.scene_trial import SceneTrial
 from bopask.physics.simulate import Trials, coverage, simulated
 from bopask.physics.trial import HARDER, HELD, MISSED, NOMINAL, Trial, wrong

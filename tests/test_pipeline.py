@@ -162,7 +162,7 @@ def test_what_must_move_is_pointed_at_on_its_visible_surface(demo, sample):
     from PIL import Image
 
     asked = [row for row in rows_in(demo) if row["task"] == "rearrangement"]
-    assert len({(row["scene_id"], row["instances"][0]) for row in asked}) >= 3
+    assert len({(row["scene_id"], row["frame_id"]) for row in asked}) >= 3
     for row in asked:
         masks = sample / "train" / f"{row['scene_id']:06d}" / "mask_visib"
         for (u, v), instance in zip(row["answer_points"], row["instances"][1:], strict=True):

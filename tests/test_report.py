@@ -18,7 +18,8 @@ from view_rows import CORNERS, real_rows, row, write_out
 from bopask.bop.folder import open_bop
 from bopask.errors import InputError
 from bopask.geometry.camera import project
-from bopask.view.report import bop_root_of, encode, explain, find_row, row_image, sample_rows, write_report
+from bopask.store.dataset import bop_root_of
+from bopask.view.report import encode, explain, find_row, row_image, sample_rows, write_report
 from bopask.view.sample import survey
 
 EVIL = "Is <script>alert('x')</script> left of \"><img src=x onerror=alert(1)> & 'it'?"

@@ -40,7 +40,7 @@ from bopask.review.layers import asked
 from bopask.review.pictures import confined, picture
 from bopask.review.standing import Event, Mark, Standing
 from bopask.review.table import read_table
-from bopask.view.report import read_manifest
+from bopask.store.dataset import read_manifest
 
 GRASP = [[300.2, 200.4], [280.0, 210.0], [320.0, 190.0], [275.0, 180.0], [315.0, 160.0]]
 EVIL = "<img src=x onerror=alert(1)>'; DROP TABLE event; --\u202e\\..\\..\\"

@@ -117,9 +117,9 @@ def test_phrases_become_slots_verbatim() -> None:
 
 
 @pytest.fixture(scope="module")
-def made(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "out"
-    command = ["generate", str(sample), "--split", "train", "--scenes", "2", "--tasks", "pose,spatial,depth"]
+    command = ["generate", str(crowded), "--split", "train", "--scenes", "2", "--tasks", "pose,spatial,depth"]
     assert main([*command, "--out", str(out)]) == 0
     return out
 
@@ -155,7 +155,7 @@ def lying(prompt: str, number: int = 0) -> Said:
 
 @pytest.mark.parametrize("per_row", [False, True])
 def test_a_rewritten_set_is_proved_balanced_and_asked_for_once(
-    made: Path, sample: Path, tmp_path: Path, per_row: bool
+    made: Path, crowded: Path, tmp_path: Path, per_row: bool
 ) -> None:
     with prompted(honest) as server:
         told = rewrite(job(made, tmp_path / "new", server.url, per_row=per_row))
@@ -178,7 +178,7 @@ def test_a_rewritten_set_is_proved_balanced_and_asked_for_once(
     manifest = json.loads((tmp_path / "new" / "manifest.json").read_text())
     assert manifest["rewriting"]["rows"] == {name: told.rows[name] for name in ("rewritten", "kept")}
     assert sum(sum(of.values()) for of in manifest["counts"]["wordings"].values()) == len(new)
-    assert main(["verify", str(tmp_path / "new"), "--bop", str(sample), "--all"]) == 0
+    assert main(["verify", str(tmp_path / "new"), "--bop", str(crowded), "--all"]) == 0
     assert rows_of(tmp_path / "again") == new
 
 

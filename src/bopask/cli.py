@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from bopask import __version__
 from bopask.errors import BopaskError, InputError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bopask.world.up import UpSource
 
     Verbs: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Number = TypeVar("Number", int, float)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     _plan(verbs)
     _grasps(verbs)
     _verify(verbs)
+    _synth(verbs)
     _rewrite(verbs)
+    _export(verbs)
     _show(verbs)
     _review(verbs)
     _doctor(verbs)
@@ -217,9 +221,10 @@ def _verify(verbs: Verbs) -> None:
 
 def verify(args: argparse.Namespace) -> int:
     """0: all proved; 1: at least one disagreement."""
+    from bopask.store.dataset import bop_root_of
     from bopask.verify.run import FrameKey, Request, table
     from bopask.verify.run import verify as run
-    from bopask.view.report import bop_root_of, drawn_rows, write_report
+    from bopask.view.report import drawn_rows, write_report
 
     for name in ("sample", "workers"):
         if getattr(args, name) < 1:
@@ -231,6 +236,62 @@ def verify(args: argparse.Namespace) -> int:
     print(table(verdict))
     print(f"Look at the answers: {args.out / 'report.html'}")
     return 0 if verdict.agrees else 1
+
+
+def _synth(verbs: Verbs) -> None:
+    verb = verbs.add_parser("synth", help="scenes without end: a BOP folder of settled layouts and their pictures")
+    verb.add_argument("out", type=Path, help="folder to make")
+    verb.add_argument(
+        "--models", type=Path, help="folder of meshes, PLY, OBJ, GLB or STL (default: built-in household)"
+    )
+    verb.add_argument("--unit", choices=("mm", "cm", "m"), help="of these meshes: never guessed")
+    verb.add_argument("--kinds", type=int, help="how many objects the household has (default: one of each kind)")
+    verb.add_argument("--layouts", type=int, default=20, help="one a scene (20)")
+    verb.add_argument("--views", type=int, default=10, help="pictures of each (10)")
+    verb.add_argument("--objects", default="4:15", metavar="FEWEST:MOST", help="in a layout (4:15)")
+    verb.add_argument("--arrangement", default="table,shelf,bin,stack", help="taken in turn (table,shelf,bin,stack)")
+    verb.add_argument("--clutter", default="0:1", metavar="LEAST:MOST", help="0 spread out .. 1 dense (0:1)")
+    verb.add_argument("--distractors", type=int, default=0, help="plain solids without a name in each layout (0)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument(
+        "--renderer",
+        default="mujoco",
+        choices=("mujoco", "rays", "blender"),
+        help="mujoco needs OpenGL (EGL or OSMesa), rays nothing but time, blender (GPL) an environment of its own",
+    )
+    verb.add_argument("--blender-python", default="", help="the interpreter that can import bpy")
+    verb.add_argument("--holes", action="store_true", help="depth as a structured-light sensor measures it")
+    verb.add_argument("--split", default="train", help="name of the split (train)")
+    verb.add_argument("--workers", type=int, default=1, help="processes; the files do not depend on it")
+    verb.add_argument("--overwrite", action="store_true", help="start anew, replacing what synth made in OUT")
+    verb.set_defaults(verb=synth)
+
+
+def synth(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from bopask.synth.make import Request, make, renderer_named, told
+
+    names = ("out", "models", "unit", "kinds", "layouts", "views", "distractors", "seed", "holes", "split")
+    request = Request(
+        **{name: getattr(args, name) for name in (*names, "workers", "overwrite")},
+        objects=_between("--objects", args.objects, int),
+        clutter=_between("--clutter", args.clutter, float),
+        arrangements=tuple(args.arrangement.split(",")),
+        renderer=renderer_named(args.renderer, args.blender_python),
+    )
+    for _ in tqdm(make(request), "scenes", unit="", total=request.layouts):
+        pass
+    print(told(request))
+
+
+def _between(option: str, given: str, kind: Callable[[str], Number]) -> tuple[Number, Number]:
+    """'4:15' or '8' as two numbers."""
+    try:
+        low, _, high = given.partition(":")
+        return kind(low), kind(high or low)
+    except ValueError as error:
+        raise InputError(option, f"is {given!r}", "Give one number, or two as LEAST:MOST") from error
 
 
 def _rewrite(verbs: Verbs) -> None:
@@ -254,7 +315,8 @@ def rewrite(args: argparse.Namespace) -> None:
     from bopask.ask.rewriting.rewrite import Rewrite
     from bopask.ask.rewriting.rewrite import rewrite as run
     from bopask.models.ask import Asker
-    from bopask.view.report import bop_root_of, write_report
+    from bopask.store.dataset import bop_root_of
+    from bopask.view.report import write_report
 
     for name, least in (("paraphrases", 1), ("examples", 0)):
         if getattr(args, name) < least:
@@ -273,6 +335,32 @@ def rewrite(args: argparse.Namespace) -> None:
     print(f"Look at the answers: {args.out / 'report.html'}")
 
 
+def _export(verbs: Verbs) -> None:
+    verb = verbs.add_parser("export", help="a question set in a format that trainers and benchmarks read")
+    verb.add_argument("source", type=Path, help="output folder of generate")
+    formats = "llava, messages, trl, swift, verl, lmms, vlmeval or bopask (the released layout)"
+    verb.add_argument("--to", required=True, help=formats)
+    verb.add_argument("--out", type=Path, required=True, help="folder of the export")
+    verb.add_argument("--tasks", default="", help="comma separated; all by default")
+    verb.add_argument("--images", default="", help="link, copy or reference them (link; verl and vlmeval: copy)")
+    verb.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
+    verb.add_argument("--at", default="", help="where the folder will lie, for readers that know no relative paths")
+    verb.add_argument("--shard-rows", type=int, default=0, help="begin a new file after so many rows (0: one file)")
+    verb.add_argument("--overwrite", action="store_true", help="replace the export in --out")
+    verb.set_defaults(verb=export)
+
+
+def export(args: argparse.Namespace) -> None:
+    from bopask.export.run import Request
+    from bopask.export.run import export as run
+
+    tasks = tuple(t.strip() for t in args.tasks.split(",") if t.strip())
+    names = ("to", "images", "bop", "at", "shard_rows", "overwrite")
+    settings = {name: getattr(args, name) for name in names}
+    outcome = run(Request(args.source, args.out, tasks=tasks, **settings))
+    print(outcome.text() if outcome else f"{args.out} holds this export already, complete: nothing to do.")
+
+
 def _show(verbs: Verbs) -> None:
     verb = verbs.add_parser("show", help="draw one row of a question set to a PNG")
     verb.add_argument("out", type=Path, help="output folder of generate")
@@ -283,8 +371,9 @@ def _show(verbs: Verbs) -> None:
 
 
 def show(args: argparse.Namespace) -> None:
+    from bopask.store.dataset import bop_root_of
     from bopask.view.draw import draw_row
-    from bopask.view.report import bop_root_of, find_row, row_image
+    from bopask.view.report import find_row, row_image
 
     row = find_row(args.out, args.id)
     png = args.png or Path(f"{args.id}.png")
@@ -518,7 +607,8 @@ def _select(verbs: Verbs) -> None:
 def select(args: argparse.Namespace) -> None:
     from bopask.bench.select import Selection, text
     from bopask.bench.select import select as run
-    from bopask.view.report import bop_root_of, write_report
+    from bopask.store.dataset import bop_root_of
+    from bopask.view.report import write_report
 
     if args.n < 1:
         raise InputError("--n", f"is {args.n}", "Give 1 or more")

@@ -4,7 +4,8 @@
     ├── InputError         the user's files or arguments
     ├── UnsupportedError   a BOP variant that is known and refused by name
     ├── OutputError        the output folder cannot be written, or holds something else
-    └── MissingExtra       an optional package is not installed
+    ├── MissingExtra       an optional package is not installed
+    └── MissingGL          the system has no OpenGL to draw with
 
 An *expected* no (no path, object out of view) is not an error: see `nouns.Skip`.
 """
@@ -46,3 +47,17 @@ class MissingExtra(BopaskError):
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
         return type(self), (self.package, self.extra)
+
+
+class MissingGL(BopaskError):
+    """No OpenGL context can be made; `why` says what was tried."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"OpenGL: {why}. Install it (Debian, Ubuntu: apt install libegl1 libgl1, or libosmesa6), set MUJOCO_GL to"
+            " egl or osmesa, or draw without it: --renderer rays."
+        )
+
+    def __reduce__(self) -> tuple[type[MissingGL], tuple[str]]:
+        return type(self), (self.why,)

@@ -1,1 +1,1 @@
-"""To measure a model: scores of parsed replies."""
+"""To measure a model: asked, read in its dialect (`dialects`), scored against every right answer (`scores`)."""

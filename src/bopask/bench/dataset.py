@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,15 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from bopask.bench.scores import Pictures, Truth
 from bopask.bop.folder import open_bop
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
+from bopask.store.dataset import bop_root_of, open_shard, read_manifest, shards
 
-AGAIN = "Give the folder that `bopask generate` wrote"
 SENT_AS_IS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 """Files that every provider takes; others are sent as PNG."""
 
@@ -42,11 +40,7 @@ class DataSet:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Raises InputError where it is missing or broken."""
-        path = self.out / "manifest.json"
-        try:
-            return dict(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(path, f"cannot be read ({error})", AGAIN) from error
+        return read_manifest(self.out)
 
     @property
     def fingerprint(self) -> str:
@@ -62,17 +56,12 @@ class DataSet:
         """
         if self.given is not None and not self.given.is_dir():
             raise InputError(self.given, "is not a folder", "Give the BOP folder with --bop")
-        source = self.manifest.get("source")
-        root = self.given or ((self.out / source).resolve() if isinstance(source, str) and source else None)
-        return root if root and root.is_dir() else None
+        return self.given or bop_root_of(self.out)
 
     @cached_property
     def shards(self) -> tuple[Path, ...]:
         """Raises InputError where there are none."""
-        found = tuple(sorted((self.out / "data").glob("*.parquet")))
-        if not found:
-            raise InputError(self.out, "has no data/*.parquet", AGAIN)
-        return found
+        return tuple(shards(self.out))
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Row groups in order, `image` as its path alone."""
@@ -157,14 +146,6 @@ class Truths:
         if split not in self._splits:
             self._splits[split] = Pictures(self._bop, split)
         return self._splits[split].truth(row)
-
-
-def open_shard(path: Path) -> Any:
-    """The shard as a pyarrow ParquetFile. Raises InputError where it is not a whole one."""
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(path, f"is not a whole parquet file ({error})", "Generate the data set again") from error
 
 
 def _embedded(schema: pa.Schema) -> bool:

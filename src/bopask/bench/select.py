@@ -18,13 +18,14 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from bopask.bench.dataset import DataSet, open_shard
+from bopask.bench.dataset import DataSet
 from bopask.bench.difficulty import COLUMNS as OF_DIFFICULTY
 from bopask.bench.difficulty import thirds
 from bopask.errors import InputError
 from bopask.job import Tally
 from bopask.rng import seed_for
 from bopask.store.card import card
+from bopask.store.dataset import open_shard
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard

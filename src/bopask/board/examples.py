@@ -13,8 +13,9 @@ from bopask.bench.scores import SCORES
 from bopask.board.runs import Entry, Run
 from bopask.errors import InputError
 from bopask.rng import rng_for
+from bopask.store.dataset import bop_root_of
 from bopask.view.draw import draw_row
-from bopask.view.report import bop_root_of, find_row, row_image
+from bopask.view.report import find_row, row_image
 
 WIDTH = 420
 """Of one of the two pictures (px)."""

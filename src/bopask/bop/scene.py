@@ -23,7 +23,7 @@ from bopask.bop.listing import FIX, SensorFiles, UnusableFile, names_in
 from bopask.errors import InputError, UnsupportedError
 from bopask.nouns import Camera, Frame, FrameKey, Skip
 
-GT = re.compile(r"scene_gt(?:_(?!info[_.])(?P<sensor>.+))?\.json")
+GT = re.compile(r"scene_gt(?:_(?!(?:info|coco)[_.])(?P<sensor>.+))?\.json")
 PRIVATE = ("hope", "handal", "hb", "itodd", "hot3d", "ipd", "xyzibd", "xyz_ibd", "xyz-ibd")
 """Datasets whose test ground truth the BOP challenge keeps to itself."""
 FISHEYE = (

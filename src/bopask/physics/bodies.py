@@ -15,10 +15,10 @@ from jaxtyping import Float
 from bopask.arrays import Array
 from bopask.geometry.mesh import center_of_mass, merge_seams
 from bopask.geometry.se3 import se3
+from bopask.geometry.weight import box_volume, mass_of, solid_volume
 from bopask.nouns import Model
 from bopask.physics.hand import HAND, OBJECT, mujoco_or_missing, quat
 from bopask.physics.parts import Parts
-from bopask.priors.grasps.weight import mass_of, solid_volume
 
 STEP = 0.002
 """Seconds a physics step."""
@@ -46,16 +46,17 @@ class Solid:
 
 
 def solid_of(model: Model, parts: Parts) -> Solid:
-    """The mesh filled evenly, as heavy as `mass_of` takes it to be."""
+    """The mesh filled evenly, as heavy as `mass_of` takes it to be; a mesh that encloses nothing as its box."""
     mesh = merge_seams(model.mesh)
-    mass, total = mass_of(model, mesh), solid_volume(model, mesh)
+    total = solid_volume(mesh)
     if total is None:
-        total = float(np.prod(model.box.size))
+        total = box_volume(mesh)
         moments = total * np.diag(model.box.size**2) / 12
     else:
         a, b, c = np.moveaxis(mesh.triangles - center_of_mass(mesh), 1, 0)
         volume = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6
         moments = np.einsum("f,fij->ij", volume, _tetrahedra(a, b, c))
+    mass = mass_of(total)
     inertia = mass / total * (np.trace(moments) * np.eye(3) - moments)
     return Solid(parts, mass, center_of_mass(mesh), inertia)
 

@@ -20,14 +20,15 @@ import numpy as np
 
 from bopask.bop.models import Models
 from bopask.errors import InputError
+from bopask.geometry import parts, weight
+from bopask.geometry.parts import Cut
 from bopask.nouns import GraspSet, Model
 from bopask.physics import bodies, hand
 from bopask.physics.bodies import solid_of
-from bopask.physics.parts import VERSION as PARTS
-from bopask.physics.parts import Cut, parts_of
+from bopask.physics.parts import parts_of
 from bopask.physics.simulate import Trials, coverage, simulated
 from bopask.physics.trial import Motion, Trial
-from bopask.priors.grasps import sampler, sets, weight
+from bopask.priors.grasps import sampler, sets
 from bopask.priors.grasps.gripper import Gripper, load_gripper
 from bopask.priors.grasps.hold import Sampler
 from bopask.priors.grasps.sampler import expanded, spread, symmetries
@@ -141,7 +142,7 @@ def about(request: Request) -> dict[str, Any]:
     physics = {
         "trials": asdict(request.trials),
         "motion": asdict(Motion()),
-        "parts": asdict(Cut()) | {"version": PARTS},
+        "parts": asdict(Cut()) | {"version": parts.VERSION},
         "density_kg_m3": weight.DENSITY,
         "mass_kg": [weight.LIGHTEST, weight.HEAVIEST],
         "step_s": bodies.STEP,

@@ -80,7 +80,7 @@ class Carried:
         """The bodies that the object meets at an offset."""
         self._object.setTranslation(self._origin + offset)
         met = {i for i in self.others if self.scene.meet(self._object, self.scene.objects[i])}
-        met |= {self.others[b] for _, b in self._nested(offset[None]) if self._buried(offset, self.others[b])}
+        met |= {self.others[b] for _, b in self._nested(offset[None]) if self._buried(offset[None], self.others[b])}
         return met | {SUPPORT} if self.low[2] + offset[2] <= 0 else met
 
     def free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> bool:
@@ -96,7 +96,8 @@ class Carried:
             place(translations[k])
             if meet(self._object, objects[self.others[b]]):
                 return False
-        return not any(self._buried(offsets[k], self.others[b]) for k, b in self._nested(offsets, overlaps))
+        k, b = self._nested(offsets, overlaps).T
+        return not any(self._buried(offsets[k[b == body]], self.others[body]) for body in np.unique(b))
 
     def free_along(self, points: Float[Array, "w 3"], step: float, margin: float = 0.0) -> bool:
         """`free` at places at most `step` (m) apart along a polyline of offsets; with the margin, every half of it."""
@@ -125,17 +126,16 @@ class Carried:
         around = ((low <= self._to_low[b]) & (high >= self._to_high[b])).all(1)
         return overlaps[inside | around]
 
-    def _buried(self, offset: Float[Array, "3"], body: int) -> bool:
-        """Is the object, moved, inside the material of a body, or the body inside its? Their surfaces do not tell."""
-        (T, model), (T_body, body_model) = self._at(self.source, offset), self._at(body, np.zeros(3))
-        mine = transform(inverse(T_body) @ T, model.mesh.vertices[:1])
-        its = transform(inverse(T) @ T_body, body_model.mesh.vertices[:1])
-        return bool(surface(body_model).signed_distance(mine)[0] < 0 or surface(model).signed_distance(its)[0] < 0)
-
-    def _at(self, i: int, offset: Float[Array, "3"]) -> tuple[Float[Array, "4 4"], Model]:
-        T = self.scene.T_world_obj[i].copy()
-        T[:3, 3] += offset
-        return T, self.scene.models[i]
+    def _buried(self, offsets: Float[Array, "n 3"], body: int) -> bool:
+        """At any of the offsets: is the object inside the material of a body, or the body inside its? Their surfaces do
+        not tell."""
+        scene, source = self.scene, self.source
+        T_obj_world, T_body_world = inverse(scene.T_world_obj[[source, body]])
+        mine = transform(scene.T_world_obj[source], scene.models[source].mesh.vertices[:1]) + offsets
+        its = transform(scene.T_world_obj[body], scene.models[body].mesh.vertices[:1]) - offsets
+        in_body, in_object = transform(T_body_world, mine), transform(T_obj_world, its)
+        solids = (surface(scene.models[body]), in_body), (surface(scene.models[source]), in_object)
+        return any(solid.holds_any(points) for solid, points in solids)
 
     def distance(self, offset: Float[Array, "3"], body: int) -> float:
         """Exact distance (m) to a body with the object at an offset; 0 where they meet."""

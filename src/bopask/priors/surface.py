@@ -23,6 +23,8 @@ CANDIDATES = 3
 """Nearest samples whose triangles, and those beside them, are tried for the exact closest point."""
 SURE = 24
 """The same for a point that seems to be inside: the side of a triangle that is nearly the closest may be the other."""
+PROBES = 12
+"""Places of a path whose distances are asked first."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,17 @@ class Surface:
         if len(inside):
             distance[inside], normal[inside] = self._signed_distance(points[inside], SURE)
         return distance, normal
+
+    def holds_any(self, points: Float[Array, "m 3"]) -> bool:
+        """Is any of the points inside? Not one beyond the bounds, nor one nearer to an outside point than the surface
+        is: so a few are asked first, and of places along a path these settle most of the others."""
+        points = points[((points > self.tree.mins) & (points < self.tree.maxes)).all(1)]
+        first, rest = points[:PROBES], points[PROBES:]
+        room = self.signed_distance(first)[0]
+        if (room < 0).any():
+            return True
+        settled = (np.linalg.norm(rest[:, None] - first, axis=-1) < room).any(1)
+        return bool((self.signed_distance(rest[~settled])[0] < 0).any())
 
     def _signed_distance(
         self, points: Float[Array, "m 3"], candidates: int

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bopask.ask.grasp import NAMES as GRASP_POINTS
+from bopask.bench.dialects.parsed import COUNTS
 
 Points: TypeAlias = list[list[float]]
 """Pixels [u, v] of the original image, in order."""
 
 SIDES = ("front left", "front right", "back right", "back left")
 CORNERS = tuple(f"{face} {side}" for face in ("bottom", "top") for side in SIDES)
-MANY = 64
+MANY = COUNTS["trajectory"][1]
 """Points that an answer may have at most."""
 
 
@@ -43,10 +44,10 @@ class Form:
 
 
 FORMS = {
-    "pose": Form("points", 8, 8, CORNERS),
-    "grasp": Form("points", 5, 5, GRASP_POINTS),
-    "trajectory": Form("points", 2, MANY),
-    "rearrangement": Form("points", 1, MANY),
+    "pose": Form("points", *COUNTS["pose"], CORNERS),
+    "grasp": Form("points", *COUNTS["grasp"], GRASP_POINTS),
+    "trajectory": Form("points", *COUNTS["trajectory"]),
+    "rearrangement": Form("points", *COUNTS["rearrangement"]),
     "spatial": Form("choice"),
     "depth": Form("choice"),
 }

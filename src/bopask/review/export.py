@@ -31,11 +31,11 @@ from bopask.review.serve import bop_of
 from bopask.review.standing import Mark, Standing
 from bopask.review.table import Group, Table, read_table
 from bopask.store.card import card
+from bopask.store.dataset import open_shard, read_manifest
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
-from bopask.view.report import read_manifest, write_report
-from bopask.view.sample import open_shard
+from bopask.view.report import write_report
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from bopask.errors import InputError, MissingExtra
 from bopask.review.events import Events, store_of
 from bopask.review.guard import Pass, pass_for
 from bopask.review.table import read_table
-from bopask.view.report import bop_root_of, read_manifest
+from bopask.store.dataset import bop_root_of, read_manifest
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from jaxtyping import Bool, Int
 from bopask.arrays import Array
 from bopask.nouns import FrameKey
 from bopask.rng import rng_for
-from bopask.view.sample import open_shard, shards
+from bopask.store.dataset import open_shard, shards
 
 FACETS = ("task", "subtask", "dataset")
 _FRAME = ("dataset", "split", "scene_id", "frame_id", "sensor")

@@ -30,10 +30,14 @@ class Output:
 
     path: Path
     fingerprint: str
+    ours: tuple[str, ...] = OURS
+    """All that a run may leave here, and that another one may replace."""
+    record: str = "manifest.json"
+    """Written last; it holds the fingerprint."""
 
     @property
     def complete(self) -> bool:
-        return _fingerprint(self.path / "manifest.json") == self.fingerprint
+        return _fingerprint(self.path / self.record) == self.fingerprint
 
     def open(self, overwrite: bool) -> None:
         """Makes the folder ready for this run, or for its continuation.
@@ -46,7 +50,7 @@ class Output:
         found = sorted(p.name for p in self.path.iterdir()) if self.path.is_dir() else []
         same = _fingerprint(self.path / ".work" / "run.json") == self.fingerprint
         if found and (overwrite or not same):
-            foreign = [name for name in found if name not in OURS]
+            foreign = [name for name in found if name not in self.ours]
             if foreign:
                 raise OutputError(self.path, f"holds files of others ({foreign[0]}, …)", "Choose an empty --out")
             if not overwrite:
@@ -55,7 +59,7 @@ class Output:
         write_json(self.path / ".work" / "run.json", {"fingerprint": self.fingerprint})
 
     def _clear(self) -> None:
-        for name in OURS:
+        for name in self.ours:
             target = self.path / name
             if target.is_dir():
                 shutil.rmtree(target)

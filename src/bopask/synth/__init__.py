@@ -1,1 +1,1 @@
-"""Makes tabletop data of its own: shapes -> settings -> settle -> stage -> shots and pictures -> a BOP folder."""
+"""Makes tabletop data of its own: shapes -> arrange -> settle -> views -> pictures -> a BOP folder."""

@@ -20,13 +20,14 @@ from typing import Any
 from PIL import Image
 
 from bopask.errors import InputError
+from bopask.store.dataset import read_manifest
 from bopask.store.files import atomic
 from bopask.view.draw import draw_row
 from bopask.view.proof import Proof, read_proof
 from bopask.view.sample import Survey, find_row, row_image, rows_of, sample_rows, survey
 from bopask.view.words import TASKS, Task, explain
 
-__all__ = ["bop_root_of", "drawn_rows", "find_row", "row_image", "sample_rows", "write_report"]
+__all__ = ["drawn_rows", "find_row", "row_image", "sample_rows", "write_report"]
 
 _WIDTH, _BYTES = 760, 70_000
 _MANY = 200
@@ -77,28 +78,9 @@ def drawn_rows(out: Path, per_task: int = 6) -> list[dict[str, Any]]:
     return sample_rows(out, per_task, int(read_manifest(out).get("seed", 0)))
 
 
-def bop_root_of(out: Path) -> Path | None:
-    """The BOP folder that a data set was made from, as its manifest remembers it; None where it is not there."""
-    source = read_manifest(out).get("source")
-    root = (Path(out) / source).resolve() if isinstance(source, str) and source else None
-    return root if root and root.is_dir() else None
-
-
 def text(value: Any) -> str:
     """Anything, as HTML text or attribute value."""
     return html.escape(str(value), quote=True)
-
-
-def read_manifest(out: Path) -> dict[str, Any]:
-    """The manifest of a data set folder. Raises InputError where it is missing or broken."""
-    path = Path(out) / "manifest.json"
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", "Give the folder that `bopask generate` wrote") from error
-    if not isinstance(manifest, dict):
-        raise InputError(path, "is not a JSON object", "Generate the data set again")
-    return manifest
 
 
 def _name(manifest: Mapping[str, Any]) -> str:

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from jaxtyping import UInt8
 from PIL import Image
 
@@ -24,6 +23,7 @@ from bopask.arrays import Array
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
 from bopask.rng import rng_for
+from bopask.store.dataset import open_shard, shards
 from bopask.view.render import rendered
 
 _LIGHT = ("task", "subtask", "scene_id", "frame_id", "instances", "answer", "question")
@@ -70,18 +70,6 @@ class Survey:
             for seen, value in zip(used, best[:5], strict=True):
                 seen[value] += 1
         return sorted(picked, key=lambda p: (p.subtask, p.verdict, p.scene_id, p.draw))
-
-
-def shards(out: Path) -> list[Path]:
-    """The parquet files of a data set folder, by name.
-
-    Raises:
-        InputError: there are none.
-    """
-    found = sorted((Path(out) / "data").glob("*.parquet"))
-    if not found:
-        raise InputError(out, "has no data/*.parquet", "Give the folder that `bopask generate --out` wrote")
-    return found
 
 
 def survey(out: Path, seed: int, keep: int = 24) -> Survey:
@@ -201,18 +189,6 @@ def _rows_at(path: Path, group: int, wanted: Sequence[int]) -> Iterator[tuple[in
             start += batch.num_rows
             if start > wanted[-1]:
                 return
-
-
-def open_shard(path: Path, **options: Any) -> Any:
-    """The shard as a pyarrow ParquetFile.
-
-    Raises:
-        InputError: it is not a whole one.
-    """
-    try:
-        return pq.ParquetFile(path, **options)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(path, f"is not a whole parquet file ({error})", "Generate the data set again") from error
 
 
 def row_image(row: Mapping[str, Any], bop_root: Path | None) -> UInt8[Array, "h w 3"] | None:

@@ -28,6 +28,7 @@ from bopask.ask.variety import language
 from bopask.errors import InputError
 from bopask.models.ask import Answer
 from bopask.store.card import card
+from bopask.store.dataset import read_manifest
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
@@ -106,7 +107,7 @@ def rewrite(job: Rewrite) -> Told | None:
         ModelError: the model does not work; its replies until then are kept, and the same command goes on from there.
         OutputError: `out` cannot be written or holds something else.
     """
-    manifest = read_manifest(job.source)
+    manifest = rewritable(job.source)
     templates = {subtask: tuple(of) for subtask, of in manifest["counts"]["wordings"].items()}
     output = Output(job.out, key_of("rewrite", manifest["fingerprint"], job.settings()))
     if output.complete and not job.overwrite:
@@ -131,12 +132,9 @@ def rewrite(job: Rewrite) -> Told | None:
     return told
 
 
-def read_manifest(out: Path) -> dict[str, Any]:
-    fix = "Give the folder that `bopask generate` wrote"
-    try:
-        manifest = dict(json.loads((out / "manifest.json").read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(out, f"holds no manifest.json that can be read ({error})", fix) from error
+def rewritable(out: Path) -> dict[str, Any]:
+    """The manifest of a data set that lists its wordings and is not rewritten yet; else InputError."""
+    manifest = read_manifest(out)
     if not manifest.get("counts", {}).get("wordings") or "fingerprint" not in manifest:
         raise InputError(out / "manifest.json", "lists no wordings", "Generate the data set again")
     if "rewriting" in manifest:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
+from bopask.ask.grasp import NAMES as GRASP_LABELS
 from bopask.bench.dialects.labels import by_label
-from bopask.bench.dialects.parsed import GRASP_LABELS, Status
+from bopask.bench.dialects.parsed import Status
 from bopask.bench.dialects.scan import LONGEST, NOT_FINITE, ONE, Group, Scan, scan
 
 Written: TypeAlias = tuple[str, str]

@@ -13,7 +13,6 @@ COUNTS = {"pose": (8, 8), "grasp": (5, 5), "trajectory": (2, 64), "rearrangement
 """Least and most points of an answer, by task that is answered in points."""
 CHOICES = frozenset({"spatial", "depth"})
 """Tasks that are answered with Yes or No."""
-GRASP_LABELS = ("Grasp center", "Left finger base", "Right finger base", "Left finger tip", "Right finger tip")
 
 
 class Status(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from bopask.ask.grasp import NAMES as GRASP_LABELS
 from bopask.bench.dialects.dialect import Dialect
 from bopask.bench.dialects.forms import Boxes, Lists, Objects, Tags
 from bopask.bench.dialects.frames import FittedPixels, Pixels, Share, SmartPixels
@@ -13,10 +14,7 @@ from bopask.errors import InputError
 
 SQUARE = Lists("[", "]")
 ROUND = Lists()
-LABELLED = (
-    "Write Grasp center: [x, y], Left finger base: [x, y], Right finger base: [x, y], Left finger tip: [x, y],"
-    " Right finger tip: [x, y]"
-)
+LABELLED = "Write " + ", ".join(f"{name}: [x, y]" for name in GRASP_LABELS)
 IN_PIXELS = "in pixels of the {width}x{height} image, where [0, 0] is its top-left pixel"
 IN_UNITS = (
     "The coordinates should be between 0 and 1, indicating the normalized pixel locations of the points in the image."

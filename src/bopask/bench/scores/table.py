@@ -7,25 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from bopask.bench.dialects.parsed import COUNTS
 from bopask.bench.scores import binary, grasp, physical_grasp, physical_path, pose, rearrangement, trajectory
 from bopask.bench.scores.score import Reply, Rule, Score
 from bopask.bench.scores.truth import Truth
 
 BOX = ("T_cam_box", "size_m")
-MANY = 64
-"""Points that an answer may have at most."""
 
 
 def _pose(name: str, many: Any, **more: Any) -> Rule:
-    return Rule(name, "pose", many, worst=0.0, points=(8, 8), **more)
+    return Rule(name, "pose", many, worst=0.0, points=COUNTS["pose"], **more)
 
 
 def _grasp(name: str, many: Any, **more: Any) -> Rule:
-    return Rule(name, "grasp", many, points=(5, 5), **more)
+    return Rule(name, "grasp", many, points=COUNTS["grasp"], **more)
 
 
 def _path(name: str, many: Any, **more: Any) -> Rule:
-    return Rule(name, "trajectory", many, points=(2, MANY), **more)
+    return Rule(name, "trajectory", many, points=COUNTS["trajectory"], **more)
 
 
 def _px(name: str, many: Any) -> Rule:
@@ -33,7 +32,7 @@ def _px(name: str, many: Any) -> Rule:
 
 
 def _move(name: str, many: Any, **more: Any) -> Rule:
-    return Rule(name, "rearrangement", many, worst=0.0, points=(1, MANY), **more)
+    return Rule(name, "rearrangement", many, worst=0.0, points=COUNTS["rearrangement"], **more)
 
 
 def _grasp_rules() -> tuple[Rule, ...]:

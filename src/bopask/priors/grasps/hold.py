@@ -14,13 +14,13 @@ from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.geometry.mesh import center_of_mass, merge_seams
+from bopask.geometry.weight import GRAVITY, box_volume, mass_of, solid_volume
 from bopask.nouns import GraspSet, Model
 from bopask.priors.grasps import sets
 from bopask.priors.grasps.contacts import Points, Rays, settle, surface_points
 from bopask.priors.grasps.fit import Pads, held
 from bopask.priors.grasps.gripper import Gripper
 from bopask.priors.grasps.touch import touches
-from bopask.priors.grasps.weight import GRAVITY, mass_of
 from bopask.rng import rng_for
 
 
@@ -95,7 +95,7 @@ def subject(model: Model, config: Sampler) -> Subject:
     if key not in _SUBJECTS:
         mesh = merge_seams(model.mesh)
         points = surface_points(mesh, config.surface, config.spacing, rng_for(0, "grasp surface", model.sha256))
-        weight = GRAVITY * mass_of(model, mesh)
+        weight = GRAVITY * mass_of(solid_volume(mesh) or box_volume(mesh))
         _SUBJECTS[key] = Subject(model, Rays(mesh), points, center_of_mass(mesh), weight)
     return _SUBJECTS[key]
 
