@@ -1,4 +1,4 @@
-"""FCL and OMPL as their documentation shows them, and nothing of ours around them: what the two libraries do by themselves.
+"""FCL and OMPL as their documentation shows them, with nothing of ours around them.
 
 `recipe.py` is written with these; `speed.py` measures them.
 """
@@ -50,11 +50,12 @@ def meet(a: Any, b: Any) -> bool:
     return bool(fcl.collide(a, b, fcl.CollisionRequest(), fcl.CollisionResult()))
 
 
-def plan(valid: Callable[[Any], bool], start: Array, goal: Array, low: Array, high: Array, seconds: float) -> Any:
-    """OMPL's RRT-Connect from start to goal (m) in a box of R^3, all of its settings as they come. (w, 3) or None."""
+def plan(valid: Callable[[Any], bool], start: Array, goal: Array, room: float, seconds: float) -> Array | None:
+    """OMPL's RRT-Connect from start to goal (m) with so much room around both, all of its settings as they come."""
     space = base.RealVectorStateSpace(3)
     bounds = base.RealVectorBounds(3)
     ends = space.allocState(), space.allocState()
+    low, high = np.minimum(start, goal) - room, np.maximum(start, goal) + room
     for k in range(3):
         bounds.setLow(k, float(low[k]))
         bounds.setHigh(k, float(high[k]))

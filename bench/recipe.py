@@ -12,7 +12,7 @@ RRT-Connect, the quickest of the family, for RRT; one wording a question, and no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any, TextIO
@@ -36,7 +36,7 @@ SAMPLES, ROLLS, TOP = 100, 8, 5
 """Contacts tried an object, turns of the hand about the closing axis, grasps kept."""
 FRICTION = np.cos(np.arctan(0.5))
 LIFT, HOVER, ROOM = 0.01, 0.02, 0.3
-"""A carry starts this far (m) over where the object stands and ends this far over the other; room around for the RRT."""
+"""A carry starts this far (m) over where the object stands and this far over the other; room around both."""
 SECONDS = 1.0
 """OMPL's own default budget of a plan."""
 OPPOSITE = {"left": "right", "front": "behind", "above": "below", "closer": "farther"}
@@ -63,7 +63,7 @@ class Thing:
     """An object of an image."""
 
     index: int
-    """Its row in scene_gt."""
+    """Its place among the image's objects."""
     name: str
     shape: Shape
     T_cam_obj: Array
@@ -116,7 +116,7 @@ class Image:
 
 
 def phrases(camera: Camera, obj_ids: Array, T_cam_obj: Array, names: Mapping[int, str]) -> list[str]:
-    """What each object is called: its name; of several of a name the outermost two by their side, the others nothing."""
+    """What each object is called: its name; of several alike the outer two by their side, others nothing."""
     called = [names.get(int(o), "") for o in obj_ids]
     u = (T_cam_obj[:, :3, 3] @ camera.K.T)[:, 0] / T_cam_obj[:, 2, 3]
     for name in {name for name in called if called.count(name) > 1}:
@@ -181,9 +181,7 @@ def ask_grasp(image: Image, a: Thing, rng: np.random.Generator) -> Iterator[dict
         yield row(image, "object_rearrangement", "point_wise", [a], question, points)
 
 
-def grasps(
-    image: Image, a: Thing, rng: np.random.Generator
-) -> tuple[list[tuple[float, Array]], list[frozenset[int]]]:
+def grasps(image: Image, a: Thing, rng: np.random.Generator) -> tuple[list[tuple[float, Array]], list[frozenset[int]]]:
     """Fresh antipodal grasps (score, T_obj_grasp) that meet nothing, and for each other one whom it meets."""
     gripper, free, blocked = load_gripper(), list[tuple[float, Array]](), list[frozenset[int]]()
     others = [t for t in image.things if t is not a]
@@ -268,19 +266,23 @@ def ask_trajectory(image: Image, a: Thing, b: Thing) -> Iterator[dict[str, Any]]
 def carry(a: Thing, b: Thing, others: Sequence[Thing]) -> Array | None:
     """Offsets (m) of a, lifted, carried by RRT and held over b; None where there is no way or its corners, cut by
     Ramer-Douglas-Peucker, meet something."""
-    scene, stands = raw.together([t.body for t in others]), a.T_world_obj[:3, 3]
+    free, start, goal = problem(a, b, others)
+    path = raw.plan(free, start, goal, ROOM, SECONDS)
+    if path is not None:
+        path = simplify(path, 0.005)
+        path = np.concatenate([np.zeros((1, 3)), path]) if all(map(free, densify(path, 0.005))) else None
+    a.body.setTranslation(a.T_world_obj[:3, 3])
+    return path
+
+
+def problem(a: Thing, b: Thing, others: Sequence[Thing]) -> tuple[Callable[[Any], bool], Array, Array]:
+    """Whether a is free at an offset (m) from where it stands, and from which to which it is carried to be over b."""
+    scene, stands, ground = raw.together([t.body for t in others]), a.T_world_obj[:3, 3], -a.world[:, 2].min()
     over = (b.world.min(0) + b.world.max(0) - a.world.min(0) - a.world.max(0)) / 2
-    goal = np.array([over[0], over[1], b.world[:, 2].max() + HOVER - a.world[:, 2].min()])
-    start, ground = np.array([0, 0, LIFT]), -a.world[:, 2].min()
+    goal = np.array([over[0], over[1], b.world[:, 2].max() + HOVER + ground])
 
     def free(offset: Any) -> bool:
         a.body.setTranslation(stands + [offset[0], offset[1], offset[2]])
         return bool(offset[2] > ground) and not raw.collides(scene, a.body)
 
-    ends = np.stack([start, goal])
-    path = raw.plan(free, start, goal, ends.min(0) - ROOM, ends.max(0) + ROOM, SECONDS)
-    if path is not None:
-        path = simplify(path, 0.005)
-        path = np.concatenate([np.zeros((1, 3)), path]) if all(map(free, densify(path, 0.005))) else None
-    a.body.setTranslation(stands)
-    return path
+    return free, np.array([0, 0, LIFT]), goal
