@@ -3,8 +3,9 @@
 Every answer is exact FCL, mesh against mesh, and the support is the half-space z < 0. Where surfaces do not meet but
 the bounds of one object lie within those of the other, a vertex tells whether it is inside the other's material.
 
-The object is only translated, so a state is its offset (m, world) from where it stands, and its world-aligned bounds
-move rigidly: where two bounds are apart no mesh is looked at.
+The object is only translated, so a state is its offset (m, world) from where it stands, and its bounds move rigidly:
+where those of two objects are apart, along the world's axes or along any other of the scene's directions, no mesh is
+looked at.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ SUPPORT = -1
 """The support's number among the bodies; objects have their index in the layout."""
 STAR: Float[Array, "6 3"] = np.array([[0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
 """Free with a margin means free here and a margin away along each of the object's own axes."""
+LEVEL, AROUND = 16, 32
+"""Directions in which bounds are compared, beside all objects' own axes: level ones, and some over a half-sphere."""
+HAIR = 1e-9
+"""Bounds nearer than this (m) may touch: rounding."""
 
 
 class Scene:
@@ -44,6 +49,11 @@ class Scene:
         """World-aligned bounds (m) of each object's triangles."""
         self.low = np.array([v.min(0) for v in vertices]).reshape(-1, 3)
         self.high = np.array([v.max(0) for v in vertices]).reshape(-1, 3)
+        self.directions = _directions(self.T_world_obj[:, :3, :3])
+        """Unit, world; `least` and `most` (m) are how far each object reaches along them."""
+        reach = [v @ self.directions.T for v in vertices]
+        self.least = np.array([r.min(0) for r in reach]).reshape(-1, len(self.directions))
+        self.most = np.array([r.max(0) for r in reach]).reshape(-1, len(self.directions))
         self._fcl, self._request, self._distance = fcl, fcl.CollisionRequest(), fcl.DistanceRequest()
         self.objects = [self.copy(i) for i in range(len(self.models))]
 
@@ -72,6 +82,8 @@ class Carried:
         self.others = [i for i in range(len(scene.models)) if i not in (source, ignored)]
         self.low, self.high = scene.low[source], scene.high[source]
         self._to_low, self._to_high = scene.low[self.others], scene.high[self.others]
+        self._apart_after = scene.most[self.others] - scene.least[source] + HAIR
+        self._apart_before = scene.least[self.others] - scene.most[source] - HAIR
         self._object = scene.copy(source)
         self._origin = scene.T_world_obj[source, :3, 3]
         self._star = np.concatenate([np.zeros((1, 3)), STAR @ scene.T_world_obj[source, :3, :3].T])
@@ -115,7 +127,13 @@ class Carried:
         for axis in range(3):
             overlap &= low[..., axis] <= self._to_high[:, axis]
             overlap &= high[..., axis] >= self._to_low[:, axis]
-        return np.argwhere(overlap)
+        found = np.argwhere(overlap)
+        if not len(found):
+            return found
+        k, b = found.T
+        shift = (offsets @ self.scene.directions.T)[k]
+        apart = (shift > self._apart_after[b]) | (shift < self._apart_before[b])
+        return found[~apart.any(1)]
 
     def _nested(self, offsets: Float[Array, "n 3"], overlaps: Int[Array, "m 2"] | None = None) -> Int[Array, "k 2"]:
         """Those overlaps in which the bounds of one lie within those of the other."""
@@ -176,11 +194,15 @@ class Carried:
 
     def _bound(self, places: Float[Array, "n 3"], body: int) -> float:
         """A lower bound (m) of the distance to a body anywhere between offsets: that of the bounds."""
+        scene = self.scene
         low, high = self.low + places.min(0), self.high + places.max(0)
         if body == SUPPORT:
             return max(0.0, float(low[2]))
-        apart = np.maximum(low - self.scene.high[body], self.scene.low[body] - high)
-        return float(np.linalg.norm(np.maximum(apart, 0.0)))
+        apart = np.maximum(np.maximum(low - scene.high[body], scene.low[body] - high), 0.0)
+        shift = places @ scene.directions.T
+        after = scene.least[self.source] + shift.min(0) - scene.most[body]
+        before = scene.least[body] - scene.most[self.source] - shift.max(0)
+        return max(float(np.linalg.norm(apart)), float(np.maximum(after, before).max()) - HAIR)
 
     def _swept_distance(self, ends: Float[Array, "2 3"], body: int, least: float) -> float:
         """The distance (m) to a body between two offsets, or `least` where that, or the distance at an end, is less."""
@@ -207,3 +229,14 @@ class Carried:
 def _scattered(n: int) -> Int[Array, "n"]:
     """0..n-1 spread out: any first few of them sample the whole range (golden-ratio sequence)."""
     return np.argsort(np.arange(n) * 0.6180339887498949 % 1.0, kind="stable")
+
+
+def _directions(R_world_obj: Float[Array, "N 3 3"]) -> Float[Array, "d 3"]:
+    """All objects' axes, along which things with flat sides are apart; level ones; and some all around, spread evenly
+    (Fibonacci)."""
+    turn = np.pi * np.arange(LEVEL) / LEVEL
+    k = np.arange(AROUND) + 0.5
+    z, angle = k / AROUND, np.pi * (1 + np.sqrt(5)) * k
+    level = np.stack([np.cos(turn), np.sin(turn), 0 * turn], 1)
+    around = np.stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z], 1)
+    return np.concatenate([np.swapaxes(R_world_obj, 1, 2).reshape(-1, 3), level, around])
