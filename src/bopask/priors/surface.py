@@ -25,6 +25,8 @@ SURE = 24
 """The same for a point that seems to be inside: the side of a triangle that is nearly the closest may be the other."""
 PROBES = 12
 """Points whose distances are asked first, or at a time."""
+AT_ONCE = 8_000
+"""Pairs of point and triangle measured at once: what fits the processor's cache. Changes the speed, never the result."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,18 @@ class Surface:
     def _signed_distance(
         self, points: Float[Array, "m 3"], candidates: int
     ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
+        step = max(1, AT_ONCE // (4 * candidates))
+        parts = [self._measured(points[at : at + step], candidates) for at in range(0, len(points), step)]
+        distances, normals = zip(*parts, strict=True)
+        return np.concatenate(distances), np.concatenate(normals)
+
+    def _measured(
+        self, points: Float[Array, "m 3"], candidates: int
+    ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
         _, near = self.tree.query(points, k=candidates)
         faces = self.beside[self.on[near]].reshape(len(points), -1)
         around = faces, *self._apart(points, faces)
-        faces, distance, side = (np.concatenate(pair, 1) for pair in zip(around, self._downhill(points, *around)))
+        faces, distance, side = (np.concatenate(pair, 1) for pair in zip(around, self._downhill(points, *around), strict=True))
         tied = distance <= distance.min(1, keepdims=True) + 1e-9
         best = np.where(tied, np.abs(side), -1.0).argmax(1)[:, None]
         signed = np.take_along_axis(distance * np.where(side < 0, -1.0, 1.0), best, 1)[:, 0]
