@@ -11,6 +11,7 @@ looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -113,12 +114,21 @@ class Carried:
 
     def free_along(self, points: Float[Array, "w 3"], step: float, margin: float = 0.0) -> bool:
         """`free` at places at most `step` (m) apart along a polyline of offsets; with the margin, every half of it."""
+        if self._far(points, margin):
+            return True
         if margin:
             coarse = densify(points, margin / 2)
             if not self.free(coarse[_scattered(len(coarse))], margin):
                 return False
         fine = densify(points, step)
         return self.free(fine[_scattered(len(fine))])
+
+    def _far(self, points: Float[Array, "w 3"], margin: float) -> bool:
+        """Do bounds alone say that nothing comes within `margin` (m) of a polyline of offsets?"""
+        shift = points @ self.scene.directions.T
+        low, high = np.minimum(shift[:-1], shift[1:])[:, None], np.maximum(shift[:-1], shift[1:])[:, None]
+        apart = (low > self._apart_after + margin) | (high < self._apart_before - margin)
+        return bool(apart.any(-1).all() and self.low[2] + points[:, 2].min() > margin + HAIR)
 
     def _overlaps(self, offsets: Float[Array, "n 3"]) -> Int[Array, "m 2"]:
         """(offset, place among the others) wherever the bounds of the object, moved, overlap those of another."""
@@ -226,6 +236,7 @@ class Carried:
         return min(least, self.scene.distance(swept, self.scene.objects[body]))
 
 
+@lru_cache(256)
 def _scattered(n: int) -> Int[Array, "n"]:
     """0..n-1 spread out: any first few of them sample the whole range (golden-ratio sequence)."""
     return np.argsort(np.arange(n) * 0.6180339887498949 % 1.0, kind="stable")

@@ -66,9 +66,9 @@ class Placed:
         distance, normals = surface(self.model).signed_distance(transform(inverse(self.T_world_obj), points))
         return distance, rotate(self.T_world_obj, normals)
 
-    def deepest(self, points: Float[Array, "m 3"], at_most: float) -> float:
-        """How far (m) the deepest of the world points is inside this object; 0 when none is. See `Surface.deepest`."""
-        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most)
+    def deepest(self, points: Float[Array, "m 3"], at_most: float, at_least: float) -> float:
+        """How far (m) the deepest of the world points is inside this object. See `Surface.deepest`."""
+        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most, at_least)
 
     def near(self, points: Float[Array, "m 3"], reach: float) -> Bool[Array, "m"]:
         """Which of the world points lie within `reach` (m) of this object's world-aligned bounds."""
@@ -132,8 +132,8 @@ class Overlap:
         0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m).
         """
         of_a, of_b = self.of_a + offset, self.of_b - offset
-        in_b = self.b.deepest(of_a[self.b.near(of_a, 0.0)], at_most)
-        return max(in_b, self.a.deepest(of_b[self.a.near(of_b, 0.0)], at_most))
+        in_b = self.b.deepest(of_a[self.b.near(of_a, 0.0)], at_most, 0.0)
+        return self.a.deepest(of_b[self.a.near(of_b, 0.0)], at_most, in_b)
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,9 @@ class Surface:
         away = _away(points.T[..., None], np.take(self.corners, faces, axis=2))
         return np.sqrt(_dot(away, away)), _dot(away, np.take(self.face_normals, faces, axis=1))
 
-    def deepest(self, points: Float[Array, "m 3"], at_most: float = np.inf) -> float:
-        """How far (m) the deepest of the points is inside; 0 when none is. As `signed_distance`, for a fraction of it.
+    def deepest(self, points: Float[Array, "m 3"], at_most: float = np.inf, at_least: float = 0.0) -> float:
+        """How far (m) the deepest of the points is inside; `at_least` when none is as deep. As `signed_distance`, for a
+        fraction of it.
 
         The distance to the nearest sample bounds the depth from above, so that once a few likely points have been
         measured most others need not be; a point well outside the plane of its nearest sample is not inside. Where it
@@ -128,12 +129,12 @@ class Surface:
         """
         points = points[((points > self.tree.mins) & (points < self.tree.maxes)).all(1)]
         bound, nearest = map(np.asarray, self.tree.query(points, distance_upper_bound=at_most + SPACING))
-        near = np.isfinite(bound)
+        near = np.isfinite(bound) & (bound > at_least)
         points, bound, nearest = points[near], bound[near], nearest[near]
         side = np.einsum("mi,mi->m", points - self.points[nearest], self.normals[nearest])
         order = np.argsort(side, kind="stable")
         likely, rest = np.split(order[: int((side < 2 * SPACING).sum())], [16])
-        deepest = self._deepest(points[likely], 0.0)
+        deepest = self._deepest(points[likely], at_least)
         return self._deepest(points[rest[bound[rest] > deepest]], deepest)
 
     def _deepest(self, points: Float[Array, "m 3"], deepest: float) -> float:
