@@ -72,7 +72,9 @@ def main() -> None:
     report(total, each, frames, digest.hexdigest())
 
 
-def measured(layout: Layout, models: Mapping[int, Model], dense: Mapping[int, GraspSet], clock: dict[str, float]) -> bytes:
+def measured(
+    layout: Layout, models: Mapping[int, Model], dense: Mapping[int, GraspSet], clock: dict[str, float]
+) -> bytes:
     """The stages of `derive` one by one, then the grasps behind the claims, then the views: all of it as bytes."""
     gripper, made = load_gripper(), {}
     if layout.world is not None:

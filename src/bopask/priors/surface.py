@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from bopask.arrays import Array
 from bopask.geometry.mesh import face_normals
@@ -25,8 +26,10 @@ SURE = 24
 """The same for a point that seems to be inside: the side of a triangle that is nearly the closest may be the other."""
 PROBES = 12
 """Points whose distances are asked first, or at a time."""
+ROOMS = 400
+"""Known rooms kept of an object's outside, the largest."""
 AT_ONCE = 8_000
-"""Pairs of point and triangle measured at once: what fits the processor's cache. Changes the speed, never the result."""
+"""Pairs of point and triangle measured at once: what fits the processor's cache. Changes the speed alone."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,6 @@ class Surface:
             distance[inside], normal[inside] = self._signed_distance(points[inside], SURE)
         return distance, normal
 
-    def holds_any(self, points: Float[Array, "m 3"]) -> bool:
-        """Is any of the points inside? Not one beyond the bounds, nor one nearer to an outside point than the surface
-        is: so a few are asked first, and of places along a path these settle most of the others."""
-        points = points[((points > self.tree.mins) & (points < self.tree.maxes)).all(1)]
-        first, rest = points[:PROBES], points[PROBES:]
-        room = self.signed_distance(first)[0]
-        if (room < 0).any():
-            return True
-        settled = (np.linalg.norm(rest[:, None] - first, axis=-1) < room).any(1)
-        return bool((self.signed_distance(rest[~settled])[0] < 0).any())
-
     def _signed_distance(
         self, points: Float[Array, "m 3"], candidates: int
     ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
@@ -80,13 +72,13 @@ class Surface:
         distances, normals = zip(*parts, strict=True)
         return np.concatenate(distances), np.concatenate(normals)
 
-    def _measured(
-        self, points: Float[Array, "m 3"], candidates: int
-    ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
+    def _measured(self, points: Float[Array, "m 3"], candidates: int) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
         _, near = self.tree.query(points, k=candidates)
         faces = self.beside[self.on[near]].reshape(len(points), -1)
         around = faces, *self._apart(points, faces)
-        faces, distance, side = (np.concatenate(pair, 1) for pair in zip(around, self._downhill(points, *around), strict=True))
+        faces, distance, side = (
+            np.concatenate(pair, 1) for pair in zip(around, self._downhill(points, *around), strict=True)
+        )
         tied = distance <= distance.min(1, keepdims=True) + 1e-9
         best = np.where(tied, np.abs(side), -1.0).argmax(1)[:, None]
         signed = np.take_along_axis(distance * np.where(side < 0, -1.0, 1.0), best, 1)[:, 0]
@@ -99,7 +91,7 @@ class Surface:
         distance: Float[Array, "m k"],
         side: Float[Array, "m k"],
     ) -> tuple[Int[Array, "m 4"], Float[Array, "m 4"], Float[Array, "m 4"]]:
-        """From the nearest of these triangles on to its neighbours while one is nearer: the last and those beside it."""
+        """From the nearest triangle on to its neighbours while one is nearer: the last and those beside it."""
         rows = np.arange(len(points))
         around = self.beside[faces[rows, distance.argmin(1)]]
         least, apart = distance.min(1), np.empty((2, len(points), 4))
@@ -149,6 +141,33 @@ class Surface:
                 break
             deepest = max(deepest, -float(self._signed_distance(points[few], SURE)[0].min()))
         return deepest
+
+
+class Inside:
+    """Is any of these points inside an object? Asked again and again of points near one another: what was outside had
+    some room around it, and what lies in such a room is outside too."""
+
+    def __init__(self, of: Surface) -> None:
+        self._surface, self._rooms = of, np.zeros((0, 4))
+
+    def holds_any(self, points: Float[Array, "m 3"]) -> bool:
+        """Whether any of the points (m, object frame) is inside. None beyond the bounds is."""
+        tree = self._surface.tree
+        points = self._open(points[((points > tree.mins) & (points < tree.maxes)).all(1)])
+        while len(points):  # a few at a time: along a path they settle most of the others
+            room, _ = self._surface.signed_distance(points[:PROBES])
+            if (room < 0).any():
+                return True
+            rooms = np.concatenate([np.column_stack([points[:PROBES], room]), self._rooms])
+            self._rooms = rooms[np.argsort(-rooms[:, 3], kind="stable")[:ROOMS]]
+            points = self._open(points[PROBES:])
+        return False
+
+    def _open(self, points: Float[Array, "m 3"]) -> Float[Array, "k 3"]:
+        """Those in no room."""
+        if not len(points) or not len(self._rooms):
+            return points
+        return points[(cdist(points, self._rooms[:, :3]) >= self._rooms[:, 3] - 1e-9).all(1)]
 
 
 _SURFACES: dict[str, Surface] = {}

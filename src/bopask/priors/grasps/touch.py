@@ -61,5 +61,5 @@ def _meet(
     met = []
     for g, T in enumerate(T_grasp_obj):
         obj.setTransform(fcl.Transform(np.ascontiguousarray(T[:3, :3]), T[:3, 3]))
-        met.append(any(meets(g, b) for b in np.flatnonzero(tried[g])))
+        met.append(any(meets(g, b) for b in np.flatnonzero(tried[g]).tolist()))
     return met
