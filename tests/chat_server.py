@@ -35,6 +35,11 @@ class Served:
         return [first_text(body["messages"]) for body in self.bodies]
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """Connections that wait to be taken: five, the default, make a busy client wait for seconds."""
+
+
 @contextmanager
 def serving(reply: Callable[[dict[str, Any], int], Said]) -> Iterator[Served]:
     """Serves `reply(request, number of earlier requests)` until the block ends."""
@@ -60,7 +65,7 @@ def serving(reply: Callable[[dict[str, Any], int], Said]) -> Iterator[Served]:
 
         def log_message(self, *args: Any) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     served.url = f"http://127.0.0.1:{server.server_port}/v1"

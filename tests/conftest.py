@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from bopask.cli import main
 
 REPO = Path(__file__).resolve().parents[1]
 settings.register_profile(
@@ -40,6 +43,22 @@ def sample() -> Path:
 def crowded() -> Path:
     """Four layouts with situations that tests need: tests/data/crowded/README.md."""
     return REPO / "tests" / "data" / "crowded"
+
+
+@pytest.fixture(scope="session")
+def asked(crowded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set folder: every task about scene 2 of `crowded`, in which a tin is walled in.
+
+    Made once, by whichever worker of pytest-xdist comes first. Read only.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (folder / "asked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        out = folder / "asked"
+        if not (out / "report.html").is_file():
+            assert main(["generate", str(crowded), "--split", "train", "--scenes", "2", "--out", str(out)]) == 0
+    return out
 
 
 @pytest.fixture(scope="session")

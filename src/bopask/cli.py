@@ -53,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
     _doctor(verbs)
     _download(verbs)
     _describe(verbs)
+    _eval(verbs)
+    _score(verbs)
+    _baseline(verbs)
+    _select(verbs)
+    _report(verbs)
     return top
 
 
@@ -488,6 +493,148 @@ def download(args: argparse.Namespace) -> None:
     from bopask.bop.download import download as run
 
     print(run(args.dataset, args.out, args.split, endpoint=args.endpoint))
+
+
+def _eval(verbs: Verbs) -> None:
+    verb = verbs.add_parser("eval", help="ask a model every question of a data set, and score its replies")
+    verb.add_argument("data", type=Path, help="data set folder, as generate or select wrote it")
+    verb.add_argument("--model", required=True, help="PROVIDER/MODEL as inspect_ai writes it, as openai/gpt-5")
+    verb.add_argument("--vlm-url", default="", help="base URL of an OpenAI-style server; --model is then its own name")
+    verb.add_argument("--dialect", default="", help="how the model writes points (default: what is known of it)")
+    verb.add_argument("--format", default="native", choices=("native", "common"), help="its own, or one for all models")
+    verb.add_argument("--limit", type=int, help="ask only so many, spread over the tasks")
+    verb.add_argument("--blind", action="store_true", help="ask without the picture: a baseline")
+    verb.add_argument("--connections", type=int, default=8, help="requests at once (8)")
+    verb.add_argument("--temperature", type=float, default=0.0)
+    verb.add_argument("--max-tokens", type=int, help="of a reply (default: the provider's)")
+    verb.add_argument("--timeout", type=int, default=300, help="seconds for one attempt (300)")
+    verb.add_argument("--bop", type=Path, help="BOP folder (default: where generate found it)")
+    verb.add_argument("--out", type=Path, help="folder of the run (default: DATA.runs/MODEL)")
+    verb.add_argument("--overwrite", action="store_true", help="replace the run in --out: ask everything anew")
+    verb.set_defaults(verb=evaluate)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from bopask.bench.evaluate import Evaluation
+    from bopask.bench.evaluate import evaluate as run
+    from bopask.bench.scoring import default_run, text
+
+    for name in ("limit", "connections", "max_tokens", "timeout"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')}", f"is {getattr(args, name)}", "Give 1 or more")
+    marks = ("common" if args.format == "common" else "", "blind" if args.blind else "")
+    folder = args.out or default_run(args.data, "-".join(filter(None, (args.model, args.dialect, *marks))))
+    names = ("dialect", "format", "blind", "limit", "connections", "temperature", "max_tokens", "bop", "overwrite")
+    settings = {name: getattr(args, name) for name in names}
+    job = Evaluation(args.data, args.model, folder, args.vlm_url, timeout_s=args.timeout, **settings)
+    with tqdm(desc="replies", unit="") as bar:
+
+        def step(done: int, of: int) -> None:
+            bar.total, bar.n = of, done
+            bar.refresh()
+
+        told = run(job, step)
+    print(text(told))
+    print(f"Compare runs: bopask report {folder} … --out report.html")
+
+
+def _score(verbs: Verbs) -> None:
+    verb = verbs.add_parser("score", help="what replies made elsewhere are worth")
+    verb.add_argument("data", type=Path, help="data set folder, as generate or select wrote it")
+    verb.add_argument("replies", type=Path, help='replies.jsonl: {"id", "reply"} a line')
+    verb.add_argument("--model", default="", help="name of who replied (default: what the replies say, or the file's)")
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--dialect", default="", help="how the replies write points (default: what is known of the model)")
+    how.add_argument("--guess", action="store_true", help="guess it of each reply; the report says so")
+    verb.add_argument("--bop", type=Path, help="BOP folder (default: where generate found it)")
+    verb.add_argument("--answered-only", action="store_true", help="rows without a reply were not asked")
+    verb.add_argument("--out", type=Path, help="folder of the run (default: DATA.runs/MODEL)")
+    verb.add_argument("--overwrite", action="store_true", help="replace another run in --out")
+    verb.set_defaults(verb=score)
+
+
+def score(args: argparse.Namespace) -> None:
+    from bopask.bench.scoring import Scoring, default_run, score_replies, text
+
+    run = args.out or default_run(args.data, args.model or args.replies.stem)
+    told = score_replies(
+        Scoring(
+            args.data, args.replies, run, bop=args.bop, dialect=args.dialect, guess=args.guess, model=args.model,
+            answered_only=args.answered_only, overwrite=args.overwrite,
+        )
+    )  # fmt: skip
+    print(text(told))
+    print(f"Compare runs: bopask report {run} … --out report.html")
+
+
+def _baseline(verbs: Verbs) -> None:
+    verb = verbs.add_parser("baseline", help="replies that need no model, to see what a score is worth")
+    verb.add_argument("data", type=Path, help="data set folder")
+    verb.add_argument("--kind", required=True, help="random, centre, most-frequent, copy, oracle or noise:SIGMA (px)")
+    verb.add_argument("--out", type=Path, required=True, help="replies.jsonl to write; score it with bopask score")
+    verb.add_argument("--dialect", default="bopask", help="how they write points (bopask: pixels)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.set_defaults(verb=baseline)
+
+
+def baseline(args: argparse.Namespace) -> None:
+    from bopask.bench.baselines import Baseline
+    from bopask.bench.baselines import baseline as run
+
+    replies = run(Baseline(args.data, args.kind, args.out, args.dialect, args.seed))
+    print(f"{replies:,} replies: {args.out}")
+
+
+def _select(verbs: Verbs) -> None:
+    verb = verbs.add_parser("select", help="a benchmark out of a large data set, evenly spread")
+    verb.add_argument("data", type=Path, help="data set folder to choose from")
+    verb.add_argument("--out", type=Path, required=True, help="folder of the selection; bopask verify proves it")
+    verb.add_argument("--n", type=int, default=688, help="questions (688, as the paper's core set)")
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument(
+        "--not-scenes-of",
+        type=Path,
+        action="append",
+        default=[],
+        help="data set to share no scene with; may be repeated",
+    )
+    verb.add_argument("--overwrite", action="store_true", help="replace the set in --out")
+    verb.set_defaults(verb=select)
+
+
+def select(args: argparse.Namespace) -> None:
+    from bopask.bench.select import Selection, text
+    from bopask.bench.select import select as run
+    from bopask.store.dataset import bop_root_of
+    from bopask.view.report import write_report
+
+    if args.n < 1:
+        raise InputError("--n", f"is {args.n}", "Give 1 or more")
+    print(text(run(Selection(args.data, args.out, args.n, args.seed, tuple(args.not_scenes_of), args.overwrite))))
+    write_report(args.out, bop_root_of(args.out))
+    print(f"Look at the answers: {args.out / 'report.html'}")
+
+
+def _report(verbs: Verbs) -> None:
+    verb = verbs.add_parser("report", help="runs side by side: one page, and its tables as markdown")
+    verb.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders that eval or score wrote")
+    verb.add_argument(
+        "--out", type=Path, default=Path("report.html"), help="page to write (report.html); .md beside it"
+    )
+    verb.add_argument("--examples", type=int, default=2, help="best and worst replies drawn, a task and model (2)")
+    verb.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    verb.set_defaults(verb=report)
+
+
+def report(args: argparse.Namespace) -> None:
+    from bopask.board.report import write_board
+
+    if args.examples < 0:
+        raise InputError("--examples", f"is {args.examples}", "Give 0 or more")
+    print(write_board(args.runs, args.out, args.seed, args.examples))
+    print(f"Look at it: {args.out}")
 
 
 if __name__ == "__main__":

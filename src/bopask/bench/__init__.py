@@ -1,1 +1,1 @@
-"""To measure a model: how it writes answers (`dialects`), and what parsed answers are worth (`scores`)."""
+"""To measure a model: asked, read in its dialect (`dialects`), scored against every right answer (`scores`)."""

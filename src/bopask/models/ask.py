@@ -123,22 +123,14 @@ class Asker:
                 raise errors.exceptions[0] from None
 
     def _open(self) -> Model:
-        try:
-            from inspect_ai.model import GenerateConfig, get_model
-        except ImportError as error:
-            raise MissingExtra("inspect_ai", "words") from error
-        config = GenerateConfig(temperature=self.temperature, max_retries=0, max_connections=self.connections)
-        try:
-            if not self.base_url:
-                return get_model(self.model, config=config, memoize=False)
-            key = os.environ.get(self.api_key_env) or "none"  # local servers want no key, the client wants one
-            name = f"openai-api/server/{self.model}"
-            return get_model(
-                name, config=config, base_url=self.base_url, api_key=key, memoize=False, max_retries=0, stream=False
-            )
-        except Exception as error:  # each provider complains of a missing key or package in its own way
-            fix = "Write PROVIDER/MODEL as inspect_ai does, with the provider's key in the environment"
-            raise ModelError(self.model, f"cannot be used ({_line(error)})", fix) from error
+        return open_model(
+            self.model,
+            self.base_url,
+            self.api_key_env,
+            temperature=self.temperature,
+            max_retries=0,
+            max_connections=self.connections,
+        )
 
     async def _converse(self, model: Model, request: Request[T]) -> Answer[T]:
         """Asks, and asks again with the complaint, until a reply passes or the tries are used up."""
@@ -186,6 +178,37 @@ class Asker:
 
     def _kept(self, request: Request[T]) -> Answer[T] | None:
         return _judged(request, self._replies(request), self.tries)
+
+
+def open_model(model: str, base_url: str = "", api_key_env: str = "OPENAI_API_KEY", **config: Any) -> Model:
+    """inspect_ai's model: a provider's, or with `base_url` that of any OpenAI-style server.
+
+    Args:
+        config: fields of inspect_ai's GenerateConfig. Retries are its own; the client below it makes none.
+    Raises:
+        ModelError: it cannot be used: no such provider, no key.
+        MissingExtra: inspect_ai is not installed.
+    """
+    try:
+        from inspect_ai.model import GenerateConfig, get_model
+    except ImportError as error:
+        raise MissingExtra("inspect_ai", "words") from error
+    try:
+        if not base_url:
+            return get_model(model, config=GenerateConfig(**config), memoize=False)
+        key = os.environ.get(api_key_env) or "none"  # local servers want no key, the client wants one
+        return get_model(
+            f"openai-api/server/{model}",
+            config=GenerateConfig(**config),
+            base_url=base_url,
+            api_key=key,
+            memoize=False,
+            max_retries=0,
+            stream=False,
+        )
+    except Exception as error:  # each provider complains of a missing key or package in its own way
+        fix = "Write PROVIDER/MODEL as inspect_ai does, with the provider's key in the environment"
+        raise ModelError(model, f"cannot be used ({_line(error)})", fix) from error
 
 
 def _judged(request: Request[T], replies: Sequence[str], tries: int) -> Answer[T] | None:
