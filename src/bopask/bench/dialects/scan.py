@@ -22,8 +22,8 @@ KEY = re.compile(r"[\"']([A-Za-z_0-9]{1,24})[\"'] {0,4}: {0,4}$")
 NEXT_OPENS = re.compile(r"\s{0,8}[\[(]")
 TAIL = re.compile(r"[\[(]\s*+[-+.]?[0-9][^\[\](){}A-Za-z]*+$")
 # Between two points of a text: digits or signs that belong to neither, unless they number the points ('2. ').
-STRAY = re.compile(r"[\s,;]*+[-+.0-9][-+.0-9eE,;\s]*+")
-NUMBERING = re.compile(r"[\s,;]*+[1-9][0-9]?+[.)]\s++")
+STRAY = re.compile(r"[\s,;]*+[-+.]*+[0-9][-+.0-9eE,;\s]*+")
+NUMBERING = re.compile(r"[\s,;]*+[1-9][0-9]?+[.)]\s++|\s*+(?<=\n)[1-9][0-9]?+\.")
 # Directly before a point: a number or a sign, unless it begins the line ('2.[', '-[').
 GLUED = frozenset("-+.0123456789")
 BEGINS_LINE = re.compile(r"^[ \t]{0,8}(?:[1-9][0-9]?\.|-)$", re.M)
@@ -67,6 +67,8 @@ def scan(text: str, keyed: bool = False) -> Scan:
     for token in BRACKET.finditer(text):
         x, y, inside, opening, closing = token.groups()
         start, end = token.span()
+        if closing and not held[CLOSES[closing]]:
+            continue  # '2) (5, 6)'
         if (groups or depth) and _stray(text, last, start):
             groups.append(Group(last, start, (), cluster if depth else -1))
         last = end
@@ -84,16 +86,16 @@ def scan(text: str, keyed: bool = False) -> Scan:
             depth += lists
             held[opening] += 1
             stack.append((opening, lists))
-        elif held[CLOSES[closing]]:
+        else:
             while stack:  # what was opened inside and never closed was prose
                 opened, lists = stack.pop()
                 held[opened] -= 1
                 depth -= lists
                 if opened == CLOSES[closing]:
                     break
-    if groups and not depth and _stray(text, last, len(text)):
-        groups.append(Group(last, len(text), (), -1))
     unclosed = depth > 0 or _ends_in_a_point(text)
+    if groups and not unclosed and _stray(text, last, len(text)):
+        groups.append(Group(last, len(text), (), -1))
     return Scan(groups, unclosed, cluster if depth else -1)
 
 
