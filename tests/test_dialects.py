@@ -28,9 +28,9 @@ from bopask.bench.dialects import (
     dialect_for,
     dialect_named,
     guess_dialect,
+    plain,
     read,
 )
-from bopask.bench.dialects import plain
 from bopask.bench.dialects.frames import fitted, smart_resize
 from bopask.bench.dialects.scan import scan
 from bopask.errors import InputError
@@ -80,6 +80,9 @@ def test_the_short_way_reads_what_the_scan_reads(name: str, task: str, data: st.
     width, height, points = data.draw(answers(task))
     text = dialect.write(points, task, width, height)
     text = text.replace(" ", data.draw(st.sampled_from([" ", "", "\n  "]))) if "<" not in text else text
+    text = data.draw(
+        st.sampled_from(["{}", "I'd say: {}, so it's free.", "\n{} ", "at -{}", "the grasp center, {}"])
+    ).replace("{}", text)
     if data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(text)))
         text = text[:at] + data.draw(st.sampled_from(PIECES)) + text[at + data.draw(st.integers(0, 3)) :]

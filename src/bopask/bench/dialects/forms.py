@@ -105,8 +105,8 @@ class Objects:
         return f"[{', '.join(pieces)}]"
 
     def find(self, text: str, task: str) -> Found:
-        if (values := plain.objects(text, self.point, task == "grasp")) is not None:
-            return Found([_swap(v) for v in values] if self.swapped else values)
+        if (known := plain.objects(text, self.point, task == "grasp")) is not None:
+            return Found([_swap(v) for v in known] if self.swapped else known)
         if "<" in text and self.FOREIGN.search(text):
             return malformed("other_dialect")
         whole = scan(text, keyed=True)

@@ -1,4 +1,4 @@
-"""Replies that are an answer and nothing else, spelt as `write` spells them: one pattern instead of a scan.
+"""Answers spelt as `write` spells them, alone or among words that could not be another: one pattern instead of a scan.
 
 So are nearly all replies of models that were told a format. Each function gives the written numbers, a tuple a point,
 or None: the text is something else, which is for the scan to read. What is read here, the scan reads the same, three
@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from bopask.ask.grasp import NAMES as GRASP_LABELS
 from bopask.bench.dialects.labels import LABEL, lowered
+from bopask.bench.dialects.scan import GLUED
 
 Values: TypeAlias = list[tuple[float, ...]]
 
@@ -30,37 +31,44 @@ def several(item: str) -> str:
     return rf"{item}(?:{COMMA}{item})*+"
 
 
-LIST = re.compile(rf"{S}(?:\[{S}{several(POINT)}{S}\]|{several(POINT)}){S}")
-BOXES = re.compile(rf"{S}<box>{S}\[{S}({several(BOX)}){S}\]{S}</box>{S}")
+LIST = re.compile(rf"\[{S}{several(POINT)}{S}\]|{several(POINT)}")
+BOXES = re.compile(rf"<box>{S}\[{S}({several(BOX)}){S}\]{S}</box>")
 CAPTURED = rf"\[{S}({NUMBER}){COMMA}({NUMBER}){S}\]"
-LABELLED = re.compile(S + COMMA.join(rf"{name}:{S}{CAPTURED}" for name in GRASP_LABELS) + S)
+LABELLED = re.compile(COMMA.join(rf"{name}:{S}{CAPTURED}" for name in GRASP_LABELS))
 PAIR = re.compile(CAPTURED)
 LABEL_OF = re.compile(r'"label"\s*+:\s*+"([^"]*+)"')
 NAMES = [name.lower() for name in GRASP_LABELS]
-TAG = re.compile(rf'{S}<points((?: x([0-9]{{1,2}}+)="{NUMBER}" y\2="{NUMBER}")++) alt="[^"<>]*+">[^<>]*+</points>{S}')
+TAG = re.compile(rf'<points((?: x([0-9]{{1,2}}+)="{NUMBER}" y\2="{NUMBER}")++) alt="[^"<>]*+">[^<>]*+</points>')
 PLACE = re.compile(rf'x([0-9]++)="({NUMBER})" y[0-9]++="({NUMBER})"')
 BRACKETS = str.maketrans("()[],", "     ")
+WORDS = re.compile(r"(?:[^0-9\[\](){}<>%‰'\"]|(?<=[A-Za-z])'(?=[A-Za-z]))*+")
+"""Around an answer: nothing that could be a number, a list, a tag or a key."""
 
 
 def points(text: str, labelled: bool) -> Values | None:
-    """`[[x, y], …]`, `[(x, y), …]`, the same without the outer brackets; if `labelled`, also a grasp with its labels."""
-    if LIST.fullmatch(text):
-        return _by(2, text)
-    if labelled and (grasp := LABELLED.fullmatch(text)):
+    """`[[x, y], …]`, `[(x, y), …]`, the same without outer brackets; if `labelled`, also a grasp with its labels."""
+    end = max(text.rfind("]"), text.rfind(")")) + 1
+    if labelled and (start := text.find(f"{GRASP_LABELS[0]}:")) >= 0:
+        grasp = LABELLED.fullmatch(text, start, end)
+        if not grasp or not _alone(text, start, end):
+            return None
         values = list(map(float, grasp.groups()))
         return list(zip(values[::2], values[1::2], strict=True))
-    return None
+    start = min((at for at in (text.find("["), text.find("(")) if at >= 0), default=end)
+    return _by(2, text[start:end]) if LIST.fullmatch(text, start, end) and _alone(text, start, end) else None
 
 
 def boxes(text: str) -> Values | None:
     """`<box>[[x1, y1, x2, y2], …]</box>`."""
-    found = BOXES.fullmatch(text)
-    return _by(4, found[1]) if found else None
+    start, end = text.find("<"), text.rfind(">") + 1
+    found = BOXES.fullmatch(text, start, end) if start >= 0 else None
+    return _by(4, found[1]) if found and _alone(text, start, end) else None
 
 
 def objects(text: str, key: str, labelled: bool) -> Values | None:
     """`[{"key": [x, y], "label": "…"}, …]`; if `labelled`, labels that name a grasp's points name them in order."""
-    if not _objects(key).fullmatch(text):
+    start, end = text.find("["), text.rfind("]") + 1
+    if start < 0 or not _objects(key).fullmatch(text, start, end) or not _alone(text, start, end):
         return None
     if labelled:
         labels = [lowered(label) for label in LABEL_OF.findall(text)]
@@ -73,18 +81,30 @@ def objects(text: str, key: str, labelled: bool) -> Values | None:
 def _objects(key: str) -> re.Pattern[str]:
     label = rf'{COMMA}"label"{S}:{S}"[^"\\\[\](){{}}<]*+"'
     one = rf'\{{{S}"{key}" {{0,4}}: {{0,4}}{SQUARE}(?:{label})?+{S}\}}'
-    return re.compile(rf"{S}\[{S}{several(one)}{S}\]{S}")
+    return re.compile(rf"\[{S}{several(one)}{S}\]")
 
 
 def tag(text: str) -> Values | None:
     """`<points x1="…" y1="…" x2="…" y2="…" alt="…">…</points>`, numbered from 1 on."""
-    found = TAG.fullmatch(text)
-    if not found:
+    start, end = text.find("<"), text.rfind(">") + 1
+    found = TAG.fullmatch(text, start, end) if start >= 0 else None
+    if not found or not _alone(text, start, end):
         return None
     places = PLACE.findall(found[1])
     if [place for place, _, _ in places] != [str(i + 1) for i in range(len(places))]:
         return None
     return [(float(x), float(y)) for _, x, y in places]
+
+
+def _alone(text: str, start: int, end: int) -> bool:
+    """Whether there is nothing but words around a stretch of a text, and none of them names a point of a grasp."""
+    if start == 0 and end == len(text):
+        return True
+    around = f"{text[:start]} {text[end:]}"
+    if around.isspace():
+        return True
+    glued = start > 0 and text[start - 1] in GLUED
+    return not glued and bool(WORDS.fullmatch(around)) and not LABEL.search(lowered(around))
 
 
 def _by(count: int, text: str) -> Values:
