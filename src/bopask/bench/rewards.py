@@ -32,6 +32,8 @@ TRUTH = (
     "width", "height", "T_world_cam", "instances", "evidence",
 )  # fmt: skip
 """What a reward reads of a row."""
+DECIMALS = 9
+"""Of a reward: sums over many replies at once may differ from those over one in their last bit."""
 KEPT = 4096
 """Truths at hand: a row is asked several times in a row."""
 
@@ -58,7 +60,7 @@ class Rewards:
             at = [k for k, other in enumerate(rules) if other is rule]
             values = rule.batch([truths[k] for k in at], [said[k] for k in at])
             rewards[at] = [worth(rule, value, truths[k]) for k, value in zip(at, values.tolist(), strict=True)]
-        return [float(reward) for reward in rewards]
+        return [round(float(reward), DECIMALS) for reward in rewards]
 
     def truth(self, row: Row) -> Truth:
         """The truth of a row, made once while it is asked about."""
