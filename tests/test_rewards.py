@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -128,6 +130,25 @@ def test_verl_is_paid_what_trl_is(chats: list[dict[str, Any]], prompts: list[dic
                 assert paid == {"score": value, "parsed": 1.0}
     row = prompts[0]
     assert compute_score(row["data_source"], "?", "", row["extra_info"]) == {"score": 0.0, "parsed": 0.0}
+
+
+def test_verl_can_load_the_file(prompts: list[dict[str, Any]]) -> None:
+    """As its custom_reward_function.path is: by its path, under another name, called by keywords."""
+    spec = importlib.util.spec_from_file_location("custom_module", str(rewards.__file__))
+    assert spec is not None and spec.loader is not None
+    sys.modules["custom_module"] = module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules["custom_module"]
+    row = next(row for row in prompts if row["ability"] == "depth")
+    called = {
+        "data_source": row["data_source"], "ground_truth": row["reward_model"]["ground_truth"],
+        "extra_info": {**row["extra_info"], "num_turns": 2}, "dialect": "gemini", "reward_router_address": None,
+    }  # fmt: skip
+    right, wrong = row["extra_info"]["answer"], {"Yes": "No", "No": "Yes"}[row["extra_info"]["answer"]]
+    assert module.compute_score(solution_str=f"<think>…</think>{right}.", **called) == {"score": 1.0, "parsed": 1.0}
+    assert module.compute_score(solution_str=wrong, **called) == {"score": 0.0, "parsed": 1.0}
 
 
 def arrays(extra: dict[str, Any]) -> dict[str, Any]:
