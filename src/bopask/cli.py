@@ -345,6 +345,7 @@ def _export(verbs: Verbs) -> None:
     verb.add_argument("--images", default="", help="link, copy or reference them (link; verl and vlmeval: copy)")
     verb.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
     verb.add_argument("--at", default="", help="where the folder will lie, for readers that know no relative paths")
+    verb.add_argument("--dialect", default="", help="how the model writes points (docs/dialects.md; pixels by default)")
     verb.add_argument("--shard-rows", type=int, default=0, help="begin a new file after so many rows (0: one file)")
     verb.add_argument("--overwrite", action="store_true", help="replace the export in --out")
     verb.set_defaults(verb=export)
@@ -355,7 +356,7 @@ def export(args: argparse.Namespace) -> None:
     from bopask.export.run import export as run
 
     tasks = tuple(t.strip() for t in args.tasks.split(",") if t.strip())
-    names = ("to", "images", "bop", "at", "shard_rows", "overwrite")
+    names = ("to", "images", "bop", "at", "dialect", "shard_rows", "overwrite")
     settings = {name: getattr(args, name) for name in names}
     outcome = run(Request(args.source, args.out, tasks=tasks, **settings))
     print(outcome.text() if outcome else f"{args.out} holds this export already, complete: nothing to do.")
