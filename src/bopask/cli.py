@@ -7,11 +7,13 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from bopask import __version__
 from bopask.errors import BopaskError, InputError
+from bopask.store.files import place
 
 if TYPE_CHECKING:
     from bopask.job import Job, Tally
@@ -24,8 +26,8 @@ Number = TypeVar("Number", int, float)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    args = parser().parse_args(_spelled_out(sys.argv[1:] if argv is None else argv))
     try:
+        args = parser().parse_args(_spelled_out(sys.argv[1:] if argv is None else argv))
         return int(args.verb(args) or 0)
     except BopaskError as error:
         print(f"bopask: {error}", file=sys.stderr)
@@ -130,9 +132,12 @@ def _up_sources(args: argparse.Namespace, out: Path) -> tuple[UpSource, ...]:
 def _generate(verbs: Verbs) -> None:
     verb = verbs.add_parser("generate", help="BOP folder -> question set, manifest and report")
     _run_options(verb)
-    verb.add_argument("--out", type=Path, required=True, help="output folder")
+    verb.add_argument("--out", type=place, required=True, help="output folder; a URL too, as s3://bucket/questions")
     verb.add_argument("--grasps", type=Path, help="folder that `bopask grasps` wrote, instead of sampled grasps")
-    verb.add_argument("--workers", type=int, default=1, help="processes; the output does not depend on it")
+    verb.add_argument("--workers", type=int, default=1, help="units at once; the output does not depend on it")
+    verb.add_argument(
+        "--executor", default="local", help="where they run: local, ray[:ADDRESS], slurm[:OPTION=VALUE,…]"
+    )
     verb.add_argument("--embed-images", action="store_true", help="put the pictures into the rows")
     verb.add_argument("--licence", default="see the dataset's own licence", help="licence text written into the rows")
     verb.add_argument("--overwrite", action="store_true", help="start anew, replacing the run in OUT")
@@ -141,11 +146,11 @@ def _generate(verbs: Verbs) -> None:
 
 def generate(args: argparse.Namespace) -> None:
     from bopask.pipeline import generate as run
+    from bopask.run.executor import executor_named
 
-    if args.workers < 1:
-        raise InputError("--workers", f"is {args.workers}", "Give 1 or more")
-    settings = {name: getattr(args, name) for name in ("grasps", "workers", "embed_images", "licence", "overwrite")}
-    tally = run(_job(args, args.out, **settings))
+    settings = {name: getattr(args, name) for name in ("grasps", "embed_images", "licence", "overwrite")}
+    job = _job(args, args.out, **settings)
+    tally = run(replace(job, executor=executor_named(args.executor, args.workers, job.cache_path / "tasks")))
     print(_summary(tally) if tally.frames else f"{args.out} holds this run already, complete: nothing to do.")
     print(f"Look at the answers: {args.out / 'report.html'}")
 
