@@ -40,7 +40,7 @@ def run(folder: str, out: Path, kill_at: int = 0) -> int:
 
         sys.addaudithook(count)
         sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115: the child ends with it
-        code = main(["generate", folder, "--split", "train", "--out", str(out), "--tasks", "pose,depth,spatial,trajectory"])
+        code = main(["generate", folder, "--split", "train", "--out", str(out), "--tasks", "pose,depth,spatial"])
         os.write(writer, str(steps).encode())
         os._exit(code)
     os.close(writer)
@@ -56,7 +56,10 @@ def run(folder: str, out: Path, kill_at: int = 0) -> int:
 
 def left(out: Path) -> dict[str, str]:
     """Every file and folder of OUT, with its digest, and the names in its cache."""
-    found = {p.relative_to(out).as_posix(): p.is_file() and hashlib.sha256(p.read_bytes()).hexdigest() for p in out.rglob("*")}
+    found = {
+        p.relative_to(out).as_posix(): p.is_file() and hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in out.rglob("*")
+    }
     cache = out.with_name(out.name + ".cache")
     return found | {f"cache/{p.relative_to(cache)}": "" for p in cache.rglob("*")}
 
