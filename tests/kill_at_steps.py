@@ -2,10 +2,10 @@
 
     python kill_at_steps.py FOLDER SCRATCH MOMENTS SEED
 
-A step is anything the interpreter audits of opening, renaming or removing a file below SCRATCH. A run that is left alone
-tells how many there are; then, at each of MOMENTS random ones, a fresh run is ended by SIGKILL and its command given again.
-Prints a JSON line a moment: the step, and the digests of OUT and what the cache holds after resuming; the first line is of
-the undisturbed run.
+A step is anything the interpreter audits of opening, renaming or removing a file below SCRATCH. A run that is left
+alone tells how many there are; then, at each of MOMENTS random ones, a fresh run is ended by SIGKILL and its command
+given again. Prints a JSON line a moment: the step, and the digests of OUT and what the cache holds after resuming; the
+first line is of the undisturbed run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run(folder: str, out: Path, kill_at: int = 0) -> int:
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(count)
-        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115: the child ends with it
+        sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
         code = main(["generate", folder, "--split", "train", "--out", str(out), "--tasks", "pose,depth,spatial"])
         os.write(writer, str(steps).encode())
         os._exit(code)

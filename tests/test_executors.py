@@ -70,7 +70,7 @@ def double(x: int) -> int:
 
 
 @pytest.fixture(params=["one", "local", "slurm", "ray"])
-def executor(request, tmp_path):
+def executor(request, tmp_path, found_by_workers):
     """Each executor; the task array without Slurm, Ray on this machine."""
     if request.param == "one":
         return LocalExecutor()
@@ -84,7 +84,15 @@ def executor(request, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def a_ray():
+def found_by_workers():
+    """Workers of other programs import this module, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])))
+        yield
+
+
+@pytest.fixture(scope="module")
+def a_ray(found_by_workers):
     """Ray on this machine, once for all tests."""
     ray = pytest.importorskip("ray", reason="a Ray cluster needs the extra 'ray'")
     yield
@@ -294,7 +302,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_full_disk_is_told_and_the_run_resumes(folder, undisturbed, small_disk, tmp_path, capsys, workers):
+def test_a_full_disk_is_told_and_the_run_resumes(folder, small_disk, tmp_path, capsys, workers):
     """The disk is filled so that shards fit and the report does not; then there is room."""
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(120 << 10))
@@ -307,10 +315,11 @@ def test_a_full_disk_is_told_and_the_run_resumes(folder, undisturbed, small_disk
     ballast.unlink()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert generate(folder, out, *more) == 0
-    assert left(out) == undisturbed
+    assert generate(folder, small_disk / "undisturbed") == 0
+    assert left(out) == left(small_disk / "undisturbed")
 
 
-def test_a_full_disk_for_a_worker(folder, undisturbed, small_disk, tmp_path, capsys):
+def test_a_full_disk_for_a_worker(folder, small_disk, tmp_path, capsys):
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(240 << 10))
     out, more = small_disk / "out", ("--cache", str(tmp_path / "cache"), "--workers", "2")
@@ -318,7 +327,8 @@ def test_a_full_disk_for_a_worker(folder, undisturbed, small_disk, tmp_path, cap
     assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert generate(folder, out, *more) == 0
-    assert left(out) == undisturbed
+    assert generate(folder, small_disk / "undisturbed") == 0
+    assert left(out) == left(small_disk / "undisturbed")
 
 
 def test_a_shard_that_is_cut_short_is_made_again(folder, undisturbed, tmp_path, monkeypatch):
