@@ -162,6 +162,19 @@ def test_rearrangement_asks_what_must_move(rows):
     assert asked == {(0, "first", (2,)), (1, "all", (3, 4))}  # of two side by side, neither is forced to be first
 
 
+def test_nobody_is_asked_to_fetch_a_shelf(scene_block):
+    """A target whose box holds more than ten litres is counted, not asked about; the others are asked as before."""
+    of = int(scene_block.layout.obj_ids[0])
+    model = scene_block.models[of]
+    large = replace(model, box=replace(model.box, size=model.box.size * (0.0101 / np.prod(model.box.size)) ** (1 / 3)))
+    told = list(rearrangement.ask(replace(scene_block, models={**scene_block.models, of: large})))
+    before = list(rearrangement.ask(scene_block))
+    asked = sum(len(one) for one in before if isinstance(one, Asked) and one.subtask == "first")
+    assert Skipped("furniture", int(scene_block.askable[:, 0].sum())) in told
+    assert asked > 0
+    assert [one.subtask for one in told if isinstance(one, Asked)] == ["all"]
+
+
 @given(st.integers(0, 200), st.floats(-3, 3), st.floats(-1, 1), st.floats(-1, 1))
 def test_relations_do_not_change_when_the_world_frame_moves(seed, turn, x, y):
     models, layout = table_scene(seed, n=4, cameras=2)

@@ -136,6 +136,19 @@ def test_an_object_on_another_and_one_that_leans_do_not_tilt_the_table() -> None
     assert errors(world.T_world_ref[2, :3], -world.T_world_ref[2, 3], orbit(1)[0], np.zeros(3))[0] < 1.0
 
 
+@given(seeds)
+def test_what_all_others_stand_on_is_no_support(seed: int) -> None:
+    """As the lowest board of a shelf: the table is under it, though nothing but it stands there."""
+    of = MODELS | {9: box_model(9, (0.6, 0.6, 0.06))}
+    ids = [0, 1, 2, 5, 1]
+    on_board = se3(np.eye(3), np.array([0, 0, 0.06])) @ standing(np.random.default_rng(seed), ids, MODELS)
+    board = se3(np.eye(3), np.array([0, 0, 0.03]))
+    arrangement = arrangement_of([*ids, 9], np.array([*on_board, board]), orbit(3), of)
+    world, _ = find_world(arrangement, of, [RestingFaces()])
+    assert world is not None
+    assert lowest(world, arrangement, of) == pytest.approx([0.06] * 5 + [0], abs=0.002)
+
+
 @pytest.mark.parametrize("ids", [[0], [4, 4, 4], [3, 4]])
 def test_doubt_is_admitted(ids: list[int]) -> None:
     """One box has six faces; balls lie any way; a can that stands beside a ball may as well lie."""

@@ -140,12 +140,19 @@ SET = tuple(
 )
 
 
+BULKY = 0.01
+"""m³ of its box above which nobody would fetch an object with one hand: a shelf is cleared for its own sake."""
+
+
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     if block.layout.world is None:
         return
     for plan in block.priors.rearrangements.values():
         accepted = np.array([plan.order, *plan.alternatives])
         askable = block.askable[:, plan.target]
+        if np.prod(block.models[int(block.layout.obj_ids[plan.target])].box.size) > BULKY:
+            yield Skipped("furniture", int(askable.sum()))
+            continue
         seen = np.all(block.askable[:, accepted], axis=-1)  # frame, set
         some = np.any(seen, axis=1)
         yield Skipped("obstacle_not_visible", int((askable & ~some).sum()))

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bopask.store.dataset import embeds
 from bopask.store.files import atomic
 
 ROW_GROUP = 16_384
@@ -54,7 +55,7 @@ def options(schema: pa.Schema) -> dict[str, Any]:
         "instances": "instances.list.element",
         "phrases": "phrases.list.element",
     }
-    leaf["image"] = "image.bytes" if pa.types.is_struct(schema.field("image").type) else "image"
+    leaf["image"] = "image.bytes" if embeds(schema) else "image"
     return {
         "compression": "zstd",
         "compression_level": 3,

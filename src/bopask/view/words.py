@@ -71,6 +71,7 @@ REASONS = {
     "already_there": "The object stands on its target already.",
     "held_far_above": "The path would have to end far above its target, as over something that stands on it.",
     "no_trajectory": "Both objects can be asked about, but there is no path from one to the other (see path).",
+    "furniture": "A thing of more than ten litres, as a shelf, is not fetched with one hand.",
     "obstacle_not_visible": "What must move first is hardly visible, so nobody could point at it.",
     "no_free_grasp_blocked": "Neighbours block every grasp (see rearrangement).",
     "no_free_grasp_ungraspable": "The gripper cannot hold this object even with nothing around it.",

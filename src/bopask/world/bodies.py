@@ -115,11 +115,12 @@ def _sphere(n: int) -> Float[Array, "n 3"]:
     return np.stack([np.cos(angle) * np.sqrt(1 - z * z), np.sin(angle) * np.sqrt(1 - z * z), z], 1)
 
 
-def _surface(model: Model, n: int = 800) -> Float[Array, "s 3"]:
-    """Points on the surface, even by area; the same for the same mesh."""
+def _surface(model: Model, least: int = 800, spacing: float = 0.015) -> Float[Array, "s 3"]:
+    """Points on the surface, even by area, about so far apart (m) or nearer; the same for the same mesh."""
     rng = rng_for(0, "world.surface", model.sha256)
     a, b, c = np.moveaxis(model.mesh.triangles, 1, 0)
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    n = max(least, int(area.sum() / spacing**2))
     at = np.searchsorted(np.cumsum(area), rng.random(n) * area.sum()).clip(max=len(area) - 1)
     s, t = rng.random((2, n, 1))
     s, t = np.where(s + t > 1, 1 - s, s), np.where(s + t > 1, 1 - t, t)
@@ -173,8 +174,13 @@ class Standing:
 
     def kinds(self, heights: Float[Array, "... N"], tol: float) -> tuple[Bool[Array, "... N"], ...]:
         """From the heights (m) of lowest points above a plane: who stands on it (within `tol`), who is carried by a
-        touching object that reaches lower, and who lies under it (by more than twice `tol`)."""
-        on, below = np.abs(heights) <= tol, heights < -2 * tol
+        touching object that reaches lower, and who lies under it (by more than twice `tol`).
+
+        Where all in the plane touch somebody under it, that one carries them: the board of a shelf is no support.
+        """
+        near, below = np.abs(heights) <= tol, heights < -2 * tol
+        over = (below[..., None, :] & self.touching).any(-1)
+        on = near & (near & ~over).any(-1, keepdims=True)
         lower = heights[..., None, :] < heights[..., :, None] - 0.002
         carried = ~on & ~below & (lower & self.touching).any(-1)
         return on, carried, below
