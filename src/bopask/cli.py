@@ -1,4 +1,4 @@
-"""One command a verb: parse, call, exit code. 0 done, 1 verify found a disagreement, 2 the input or the
+"""One command a verb: parse, call, exit code. 0 done, 1 verify or diff found a difference, 2 the input or the
 arguments are at fault, 130 interrupted."""
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _plan(verbs)
     _grasps(verbs)
     _verify(verbs)
+    _diff(verbs)
     _synth(verbs)
     _rewrite(verbs)
     _export(verbs)
@@ -241,6 +242,25 @@ def verify(args: argparse.Namespace) -> int:
     print(table(verdict))
     print(f"Look at the answers: {args.out / 'report.html'}")
     return 0 if verdict.agrees else 1
+
+
+def _diff(verbs: Verbs) -> None:
+    verb = verbs.add_parser("diff", help="what changed from one question set to another: rows, columns, configuration")
+    verb.add_argument("a", type=place, help="output folder of generate, rewrite or review export")
+    verb.add_argument("b", type=place, help="another one")
+    verb.add_argument("--json", action="store_true", help="everything, for programs")
+    verb.set_defaults(verb=diff)
+
+
+def diff(args: argparse.Namespace) -> int:
+    """0: the same; 1: they differ."""
+    from bopask.store.diff import diff as run
+    from bopask.store.diff_text import text
+    from bopask.store.files import to_json
+
+    found = run(args.a, args.b)
+    print(to_json(found.as_json(), indent=True).decode() if args.json else text(found))
+    return 1 if found else 0
 
 
 def _synth(verbs: Verbs) -> None:
