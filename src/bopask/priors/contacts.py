@@ -68,9 +68,9 @@ class Placed:
         distance, normals = surface(self.model).signed_distance(transform(inverse(self.T_world_obj), points))
         return distance, rotate(self.T_world_obj, normals)
 
-    def deepest(self, points: Float[Array, "m 3"], at_most: float) -> float:
-        """How far (m) the deepest of the world points is inside this object; 0 when none is. See `Surface.deepest`."""
-        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most)
+    def deepest(self, points: Float[Array, "m 3"], at_most: float, at_least: float) -> float:
+        """How far (m) the deepest of the world points is inside this object. See `Surface.deepest`."""
+        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most, at_least)
 
     def near(self, points: Float[Array, "m 3"], reach: float) -> Bool[Array, "m"]:
         """Which of the world points lie within `reach` (m) of this object's world-aligned bounds."""
@@ -111,14 +111,31 @@ def touching(a: Placed, b: Placed, reach: float = TOUCH) -> Touching | None:
     return Touching(float(distance.min()), center, push / max(float(np.linalg.norm(push)), 1e-9))
 
 
-def depth(a: Placed, b: Placed, offset: Float[Array, "3"], at_most: float = np.inf) -> float:
-    """How deep (m) `a`, moved by `offset` (m, world), is inside `b`: the deepest surface sample of either in the other.
+@dataclass(frozen=True)
+class Overlap:
+    """How deep `a`, moved by some offset, is inside `b`. Measures a contact that exists; it never decides that a place
+    is free."""
 
-    0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m). Measures a
-    contact that exists; it never decides that a place is free.
-    """
-    of_a, of_b = a.points + offset, b.points - offset
-    return max(b.deepest(of_a[b.near(of_a, 0.0)], at_most), a.deepest(of_b[a.near(of_b, 0.0)], at_most))
+    a: Placed
+    b: Placed
+    of_a: Float[Array, "n 3"]
+    of_b: Float[Array, "k 3"]
+    """Samples (m, world, neither moved) that can come into the other object."""
+
+    @classmethod
+    def of(cls, a: Placed, b: Placed, reach: float) -> Overlap:
+        """For offsets of at most `reach` (m)."""
+        reach += 1e-6
+        return cls(a, b, a.points[b.near(a.points, reach)], b.points[a.near(b.points, reach)])
+
+    def depth(self, offset: Float[Array, "3"], at_most: float = np.inf) -> float:
+        """The depth (m) of the deepest surface sample of either in the other, with a moved by `offset` (m, world).
+
+        0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m).
+        """
+        of_a, of_b = self.of_a + offset, self.of_b - offset
+        in_b = self.b.deepest(of_a[self.b.near(of_a, 0.0)], at_most, 0.0)
+        return self.a.deepest(of_b[self.a.near(of_b, 0.0)], at_most, in_b)
 
 
 @dataclass(frozen=True)
