@@ -17,7 +17,6 @@ from bopask.ask import text
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
 
-
 SOLID = 0.25
 """The share of the margin by which a relation must hold between the meshes too."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,10 +53,16 @@ class RayCluster:
             raise MissingExtra("ray", "ray") from error
         if ray.is_initialized():
             return ray
-        here = {} if self.address else {"num_cpus": self.workers, "include_dashboard": False}
-        quiet = {"logging_level": "ERROR", "log_to_driver": False}
+        here: dict[str, Any] = {} if self.address else {"num_cpus": self.workers, "include_dashboard": False}
+        one_thread = {"env_vars": {"OMP_NUM_THREADS": "1"}}
         try:
-            ray.init(self.address or "local", runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}}, **here, **quiet)
+            ray.init(
+                self.address or "local",
+                runtime_env=one_thread,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **here,
+            )
         except (ConnectionError, RuntimeError, ValueError) as error:
             fix = "Start one: ray start --head, and ray start --address=HEAD:6379 on the other hosts"
             raise InputError(f"--executor ray:{self.address}", f"no Ray cluster answers ({error})", fix) from error
