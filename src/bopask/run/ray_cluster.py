@@ -54,7 +54,6 @@ class RayCluster:
         if ray.is_initialized():
             return ray
         here: dict[str, Any] = {} if self.address else {"num_cpus": self.workers, "include_dashboard": False}
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         one_thread = {"env_vars": {"OMP_NUM_THREADS": "1"}}
         try:
             ray.init(
