@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _score(verbs)
     _baseline(verbs)
     _select(verbs)
+    _lab(verbs)
     _report(verbs)
     return top
 
@@ -641,6 +642,26 @@ def select(args: argparse.Namespace) -> None:
     print(text(run(Selection(args.data, args.out, args.n, args.seed, tuple(args.not_scenes_of), args.overwrite))))
     write_report(args.out, bop_root_of(args.out))
     print(f"Look at the answers: {args.out / 'report.html'}")
+
+
+def _lab(verbs: Verbs) -> None:
+    verb = verbs.add_parser("lab", help="one's own photos and questions, for people to answer on the review page")
+    verb.add_argument("photos", type=Path, help="folder of photos (JPEG, PNG, …)")
+    verb.add_argument("questions", type=Path, help='lines of {"image": …, "task": …, "question": …}')
+    verb.add_argument("--out", type=Path, required=True, help="folder of the data set, as yet without answers")
+    verb.add_argument("--name", default="lab", help="of the data set (lab)")
+    verb.add_argument("--licence", default="the photographer's", help="of the photos")
+    verb.add_argument("--overwrite", action="store_true", help="replace the set in --out")
+    verb.set_defaults(verb=lab)
+
+
+def lab(args: argparse.Namespace) -> None:
+    from bopask.bench.lab import Lab
+    from bopask.bench.lab import lab as run
+
+    made = run(Lab(args.photos, args.questions, args.out, args.name, args.licence, args.overwrite))
+    print(f"{made.rows:,} questions about {made.frames:,} photos, as yet without answers")
+    print(f"Answer them: bopask review {args.out}, then bopask review export {args.out} VERIFIED")
 
 
 def _report(verbs: Verbs) -> None:
