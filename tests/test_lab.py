@@ -22,6 +22,7 @@ from bopask.errors import InputError
 from bopask.review.app import Desk, application
 from bopask.review.events import Events, store_of
 from bopask.review.guard import HEADER, Pass
+from bopask.review.judgement import Refused, read_judgement
 from bopask.review.table import read_table
 from bopask.store.dataset import read_manifest
 
@@ -102,6 +103,13 @@ def test_what_people_answered_is_a_benchmark_that_the_oracle_solves(
     told = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
     for line in (["grasp", "mace_set", "100"], ["trajectory", "distance_px", "0"], ["spatial", "binary_success", "1"]):
         assert line in told
+
+
+def test_what_has_no_answer_cannot_be_accepted(job: Lab) -> None:
+    lab(job)
+    row = next(iter(DataSet(job.out).rows()))
+    with pytest.raises(Refused, match="no answer yet"):
+        read_judgement({"verdict": "accept"}, row)
 
 
 @pytest.mark.parametrize(
