@@ -36,6 +36,8 @@ RAISE = 0.01
 """A thing that is raised by this much (m) comes off what carries it..."""
 OPENS = 0.3
 """...by at least this share of it. What a thing only grazes, or is sunk into, it slides along: nobody knows."""
+STEEP = 0.5
+"""...and where the contact's normal says that it carries nothing, by so much it may carry after all."""
 STABLE = 0.01
 """A centre of mass within this (m) of what it stands on stays: feet are patches, here told by single points."""
 
@@ -91,17 +93,17 @@ class Touching:
     """Mean direction of the push of b on a (unit)."""
 
 
-def touching(a: Placed, b: Placed) -> Touching | None:
-    """The contact of a and b, or None when they are further apart than TOUCH."""
-    if ((a.low > b.high + TOUCH) | (b.low > a.high + TOUCH)).any():
+def touching(a: Placed, b: Placed, reach: float = TOUCH) -> Touching | None:
+    """The contact of a and b, or None when they are further apart than `reach` (m)."""
+    if ((a.low > b.high + reach) | (b.low > a.high + reach)).any():
         return None
-    of_a, of_b = b.near(a.points, TOUCH).nonzero()[0][::THIN], a.near(b.points, TOUCH).nonzero()[0][::THIN]
+    of_a, of_b = b.near(a.points, reach).nonzero()[0][::THIN], a.near(b.points, reach).nonzero()[0][::THIN]
     to_b, out_of_b = b.signed_distance(a.points[of_a])
     to_a, out_of_a = a.signed_distance(b.points[of_b])
     distance = np.concatenate([to_b, to_a])
-    if not len(distance) or distance.min() > TOUCH:
+    if not len(distance) or distance.min() > reach:
         return None
-    patch = distance <= min(distance.min() + PATCH, TOUCH)
+    patch = distance <= min(distance.min() + PATCH, reach)
     center = np.concatenate([a.points[of_a], b.points[of_b]])[patch].mean(0)
     # Two witnesses a sample: the surface it is nearest to, and its own. Inside a thin wall the nearest side may be the
     # wrong one; the wall's own two sides then cancel, and the solid partner decides.
@@ -144,7 +146,7 @@ class Support:
     """j pushes i up: their contact faces up, or at least slants where i is in the air, and opens when i is raised."""
     leans_on: Bool[Array, "N N"]
     """i would not stay by what it stands on (its centre of mass is not above it), and j is where it would fall to; or
-    their contact faces up and does not open: i may be carried by j, or sunk into it."""
+    i may be carried by j: their contact faces up and does not open, or opens steeply though it faces aside."""
 
     @property
     def rests_on(self) -> Bool[Array, "N N"]:
@@ -176,6 +178,8 @@ def support(layout: Layout, models: Mapping[int, Model]) -> Support:
         for j, c in contacts[i].items():
             if c.normal[2] >= slope:
                 (stands if opening(a, placed[j], c.gap) >= OPENS else leans)[i, j] = True
+            elif c.normal[2] >= SLIPPING:
+                leans[i, j] = opening(a, placed[j], c.gap) >= STEEP
         feet = [a.points[a.points[:, 2] < max(a.low[2], 0.0) + TOUCH, :2]] if a.low[2] <= GROUND else []
         feet += [c.center[None, :2] for j, c in contacts[i].items() if stands[i, j]]
         if feet:
@@ -186,10 +190,10 @@ def support(layout: Layout, models: Mapping[int, Model]) -> Support:
 
 
 def opening(a: Placed, b: Placed, gap: float) -> float:
-    """How much of RAISE the gap (m) between a and b opens when a is raised by that; 1 where they then touch no more."""
+    """How much of RAISE the gap (m) between a and b opens when a is raised by that."""
     up = np.array([0.0, 0.0, RAISE])
     raised = replace(a, points=a.points + up, low=a.low + up, high=a.high + up, T_world_obj=_moved(a.T_world_obj, up))
-    contact = touching(raised, b)
+    contact = touching(raised, b, TOUCH + RAISE)
     return 1.0 if contact is None else (contact.gap - gap) / RAISE
 
 
