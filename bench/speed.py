@@ -56,7 +56,10 @@ FRAMES = 512
 """Of the smallest scene whose frames grow."""
 SCENES, LOOKED_AT = 4, 40
 """Scenes of a large folder that are used; frames of each from which the recipe's images are taken."""
-CHILD = "import sys, time, bopask.pipeline as p; p.perf_counter = time.process_time; from bopask.cli import main; sys.exit(main())"
+CHILD = (
+    "import sys, time, bopask.pipeline as p; p.perf_counter = time.process_time; "
+    "from bopask.cli import main; sys.exit(main())"
+)
 """`bopask`, whose stages are told in processor seconds."""
 
 
@@ -169,8 +172,8 @@ def against_recipe(runs: Runs, folder: BopFolder, scenes: list[int], images: int
 def told(what: str, of: Spent, seconds: float, theirs: float) -> None:
     a_frame = seconds / of.frames
     print(
-        f"{what}: {1e3 * a_frame:,.2f} ms a frame, {of.rows / of.frames:,.0f} questions, {of.rows / seconds:,.0f} Q&A/s, "
-        f"{theirs / a_frame:,.0f} x as fast as the recipe"
+        f"{what}: {1e3 * a_frame:,.2f} ms a frame, {of.rows / of.frames:,.0f} questions, "
+        f"{of.rows / seconds:,.0f} Q&A/s, {theirs / a_frame:,.0f} x as fast as the recipe"
     )
 
 
@@ -221,7 +224,8 @@ def against_pyarrow(runs: Runs, ours: Spent) -> None:
             groups = [shard.read_row_group(k) for k in range(shard.num_row_groups)]
         seconds += timed(lambda groups=groups: write(groups, runs.scratch / "again.parquet"))
     print(
-        f"pyarrow alone, the same table: {ours.rows / seconds:,.0f} Q&A/s; ours {ours.frame_step / seconds:.2f} x the time"
+        f"pyarrow alone, the same table: {ours.rows / seconds:,.0f} Q&A/s; "
+        f"ours {ours.frame_step / seconds:.2f} x the time"
     )
 
 
