@@ -1,4 +1,4 @@
-"""Line charts side by side in one PNG, with Pillow alone."""
+"""Line charts, two a row, in one PNG, with Pillow alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 INK, PALE, COLORS = "#222222", "#dddddd", ("#1764ab", "#d9541e")
-SCALE = 2
+SCALE, COLUMNS = 2, 2
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 380, 300, 64, 20, 66, 52
 
 
@@ -28,31 +28,34 @@ class Chart:
 
 
 def draw(charts: Sequence[Chart], path: Path) -> None:
-    """Writes the panels, left to right."""
-    image = Image.new("RGB", (SCALE * WIDTH * len(charts), SCALE * HEIGHT), "white")
+    """Writes the panels, row by row."""
+    rows = -(-len(charts) // COLUMNS)
+    image = Image.new("RGB", (SCALE * WIDTH * COLUMNS, SCALE * HEIGHT * rows), "white")
     for k, chart in enumerate(charts):
-        panel(ImageDraw.Draw(image), chart, k * WIDTH)
-    image.save(path, optimize=True)
+        one = Image.new("RGB", (SCALE * WIDTH, SCALE * HEIGHT), "white")
+        panel(ImageDraw.Draw(one), chart)
+        image.paste(one, (SCALE * WIDTH * (k % COLUMNS), SCALE * HEIGHT * (k // COLUMNS)))
+    image.quantize(64).save(path, optimize=True)
 
 
-def panel(to: ImageDraw.ImageDraw, chart: Chart, at: float) -> None:
-    """One chart whose left edge is at `at`."""
+def panel(to: ImageDraw.ImageDraw, chart: Chart) -> None:
+    """One chart."""
     top_x, top_y = max(chart.x) * 1.06, step(max(*chart.y, *chart.beside, 1e-9)) * 4
 
     def place(x: float, y: float) -> tuple[float, float]:
-        u = at + LEFT + (WIDTH - LEFT - RIGHT) * x / top_x
+        u = LEFT + (WIDTH - LEFT - RIGHT) * x / top_x
         return SCALE * u, SCALE * (HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * y / top_y)
 
-    write(to, (SCALE * (at + LEFT), SCALE * 18), chart.title, 15, "lm")
-    write(to, (SCALE * (at + LEFT), SCALE * 38), chart.y_name, 12, "lm", COLORS[0])
-    write(to, (SCALE * (at + LEFT), SCALE * 53), chart.beside_name, 12, "lm", COLORS[1])
+    write(to, (SCALE * LEFT, SCALE * 18), chart.title, 15, "lm")
+    write(to, (SCALE * LEFT, SCALE * 38), chart.y_name, 12, "lm", COLORS[0])
+    write(to, (SCALE * LEFT, SCALE * 53), chart.beside_name, 12, "lm", COLORS[1])
     for k in range(5):
         y = top_y * k / 4
         to.line([place(0, y), place(top_x, y)], PALE, SCALE)
         write(to, (place(0, y)[0] - SCALE * 6, place(0, y)[1]), f"{y:,.4g}", 12, "rm")
     for x in chart.x:
         write(to, (place(x, 0)[0], place(x, 0)[1] + SCALE * 12), f"{x:,}", 12, "mm")
-    write(to, (SCALE * (at + (LEFT + WIDTH - RIGHT) / 2), SCALE * (HEIGHT - 16)), chart.x_name, 12, "mm")
+    write(to, (SCALE * (LEFT + WIDTH - RIGHT) / 2, SCALE * (HEIGHT - 16)), chart.x_name, 12, "mm")
     if chart.beside:
         dashed(to, [place(x, y) for x, y in zip(chart.x, chart.beside, strict=True)])
     points = [place(x, y) for x, y in zip(chart.x, chart.y, strict=True)]

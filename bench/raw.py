@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import process_time
 from typing import Any
 
 import fcl
@@ -51,7 +52,13 @@ def meet(a: Any, b: Any) -> bool:
 
 
 def plan(valid: Callable[[Any], bool], start: Array, goal: Array, room: float, seconds: float) -> Array | None:
-    """OMPL's RRT-Connect from start to goal (m) with so much room around both, all of its settings as they come."""
+    """OMPL's RRT-Connect from start to goal (m) with so much room around both, all of its settings as they come.
+
+    It may take so many seconds of processor: by the clock it would find less on a busy machine. An end that is not
+    valid it would wait for, asleep.
+    """
+    if not (valid(start) and valid(goal)):
+        return None
     space = base.RealVectorStateSpace(3)
     bounds = base.RealVectorBounds(3)
     ends = space.allocState(), space.allocState()
@@ -65,7 +72,8 @@ def plan(valid: Callable[[Any], bool], start: Array, goal: Array, room: float, s
     setup.setStateValidityChecker(valid)
     setup.setStartAndGoalStates(*ends)
     setup.setPlanner(geometric.RRTConnect(setup.getSpaceInformation()))
-    setup.solve(seconds)
+    end = process_time() + seconds
+    setup.solve(base.PlannerTerminationCondition(lambda: process_time() >= end))
     if not setup.haveExactSolutionPath():
         return None
     path = setup.getSolutionPath()
