@@ -108,9 +108,9 @@ def grow_objects(runs: Runs, scene: Growing) -> Chart:
     return Chart("Objects", name, "processor seconds of priors", x, y, pairs, "as the ordered pairs")
 
 
-def grow_workers(runs: Runs, folder: Path, alone: Spent) -> Chart:
+def grow_workers(runs: Runs, alone: Spent) -> Chart:
     """What one worker did `alone`, by two; by the clock, which tells of the workers only where nothing else runs."""
-    both = runs.run(folder, workers=2)
+    both = runs.run(alone.folder, workers=2)
     for workers, one in ((1, alone), (2, both)):
         print(f"workers {workers}: {one.wall:.1f} s by the clock, {one.cpu:.1f} s of processor")
     gain = alone.wall / both.wall

@@ -23,6 +23,8 @@ CHILD = (
 class Spent:
     """What a run of `bopask generate` took and gave."""
 
+    folder: Path
+    """What was read."""
     wall: float
     cpu: float
     """Processor seconds of all its processes."""
@@ -75,15 +77,15 @@ class Runs:
             errors.seek(0)
             if child.returncode:
                 raise SystemExit(errors.read())
-            return spent(told.read(), wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+            return spent(folder, told.read(), wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def spent(told: str, wall: float, cpu: float, peak_mb: float) -> Spent:
+def spent(folder: Path, told: str, wall: float, cpu: float, peak_mb: float) -> Spent:
     """Reads what `bopask generate` prints."""
     rows, frames = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) (?:questions|frames)", told)[:2])
     line = next(line for line in told.splitlines() if line.startswith("seconds"))
     stages = {stage: float(seconds) for stage, seconds in re.findall(r"(\w+) ([\d.]+)", line)}
-    return Spent(wall, cpu, peak_mb, rows, frames, stages)
+    return Spent(folder, wall, cpu, peak_mb, rows, frames, stages)
 
 
 def timed(run: Callable[[], object]) -> float:

@@ -32,6 +32,7 @@ from bopask.arrays import Array
 from bopask.ask.block import frame_poses
 from bopask.ask.names import find_names
 from bopask.bop.folder import BopFolder, open_bop
+from bopask.errors import InputError
 from bopask.nouns import Layout
 from bopask.priors.carry import Carried, Scene
 from bopask.priors.contacts import rests_on
@@ -54,6 +55,29 @@ PLACES = 2000
 
 
 def main() -> None:
+    args, more = arguments()
+    scenes = [Growing.of(args.folder, args.split, scene) for scene in args.scenes]
+    crowd = [Growing(CROWD, args.split, 0, SAMPLE / "models")] if args.folder == SAMPLE else []
+    numbers, but = ", ".join(map(str, args.scenes)), " but of grasps" if args.cache else ""
+    print(f"{args.folder.name}, scenes {numbers}; all caches cold{but}")
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = Runs(Path(scratch), args.split, tuple(more))
+        if args.cache:
+            shutil.copytree(args.cache / "grasps", runs.cache / "grasps")
+        folder = open_bop(write(scenes, runs.scratch / "scenes"))
+        first = runs.run(folder.root, workers=2)
+        frames = grow_frames(runs, scenes)
+        against_pyarrow(runs, frames[-1])
+        against_recipe(first, frames[-1], *run_recipe(folder, args.split, args.images))
+        against_libraries(folder, args.split)
+        workers = grow_workers(runs, frames[-1])
+        objects = grow_objects(runs, max([*scenes, *crowd], key=lambda scene: scene.objects))
+    if args.picture:
+        draw([*of_frames(frames), objects, workers], args.picture)
+
+
+def arguments() -> tuple[argparse.Namespace, list[str]]:
+    """The bench's own, its scenes chosen, and those of `bopask generate`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=SAMPLE)
     parser.add_argument("--split", default="train")
@@ -62,28 +86,17 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="a folder of dense grasps; what else is in it is not used")
     parser.add_argument("--picture", type=Path, help="where to draw the growth curves")
     args, more = parser.parse_known_args()
-    known = open_bop(args.folder).scene_ids(args.split)
-    chosen = args.scenes or [known[round(k)] for k in np.linspace(0, len(known) - 1, min(SCENES, len(known)))]
-    scenes = [Growing.of(args.folder, args.split, scene) for scene in chosen]
-    crowd = [Growing(CROWD, args.split, 0, SAMPLE / "models")] if args.folder == SAMPLE else []
-    with tempfile.TemporaryDirectory() as scratch:
-        runs = Runs(Path(scratch), args.split, tuple(more))
-        if args.cache:
-            shutil.copytree(args.cache / "grasps", runs.cache / "grasps")
-        folder = open_bop(write(scenes, runs.scratch / "scenes"))
-        print(
-            f"{args.folder.name}, scenes {', '.join(map(str, chosen))}: caches are cold"
-            + " but for grasps" * bool(args.cache)
-        )
-        first = runs.run(folder.root, workers=2)
-        frames = grow_frames(runs, scenes)
-        against_pyarrow(runs, frames[-1])
-        against_recipe(first, frames[-1], *run_recipe(folder, args.split, args.images))
-        against_libraries(folder, args.split)
-        workers = grow_workers(runs, runs.scratch / "longer-4", frames[-1])
-        objects = grow_objects(runs, max([*scenes, *crowd], key=lambda scene: scene.objects))
-    if args.picture:
-        draw([*of_frames(frames), objects, workers], args.picture)
+    try:
+        known = open_bop(args.folder).scene_ids(args.split)
+    except InputError as error:
+        parser.error(str(error))
+    spread = np.linspace(0, len(known) - 1, min(SCENES, len(known))).round().astype(int)
+    args.scenes = args.scenes or [known[k] for k in spread]
+    if not args.scenes or not set(args.scenes) <= set(known):
+        parser.error(f"{args.folder / args.split} lacks scenes: it has {', '.join(map(str, known)) or 'none'}")
+    if args.cache and not (args.cache / "grasps").is_dir():
+        parser.error(f"{args.cache} holds no grasps: give what was the --cache of `bopask generate`")
+    return args, more
 
 
 def against_recipe(first: Spent, most: Spent, seconds: float, rows: float) -> None:
