@@ -88,8 +88,8 @@ def spent(folder: Path, told: str, wall: float, cpu: float, peak_mb: float) -> S
     return Spent(folder, wall, cpu, peak_mb, rows, frames, stages)
 
 
-def timed(run: Callable[[], object]) -> float:
+def timed(run: Callable[..., object], *given: object) -> float:
     """Processor seconds of this process."""
     start = process_time()
-    run()
+    run(*given)
     return process_time() - start

@@ -14,6 +14,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.resources import files
 from itertools import permutations
 from pathlib import Path
@@ -142,7 +143,7 @@ def pictures(folder: BopFolder, split: str, scene: int, n: int) -> Iterator[Call
             layout.T_world_cam[f],
             seen.visib_fract[k],
         )
-        yield lambda given=given: recipe.Image.of(*given, shapes, called)
+        yield partial(recipe.Image.of, *given, shapes, called)
 
 
 def first_layout(folder: BopFolder, split: str, scene: int) -> Layout:
@@ -160,7 +161,7 @@ def against_pyarrow(runs: Runs, ours: Spent) -> None:
         seconds = 0.0
         for file in sorted((runs.out / "data").glob("*.parquet")):
             groups = row_groups(file, kind == "dictionaries")
-            seconds += timed(lambda groups=groups: write_again(groups, runs.scratch / "again.parquet"))
+            seconds += timed(write_again, groups, runs.scratch / "again.parquet")
         print(
             f"pyarrow alone, the same table, of {kind}: {ours.rows / seconds:,.0f} Q&A/s; "
             f"ours, asking and writing, {ours.frame_step / seconds:.2f} x the time"
@@ -191,7 +192,7 @@ def against_libraries(folder: BopFolder, split: str) -> None:
     pairs = list(permutations(things, 2))
     by_ompl = timed(lambda: [recipe.carry(a, b, [t for t in things if t is not a]) for a, b in pairs])
     held = rests_on(layout, models)
-    by_ours = timed(lambda: plan_paths(layout, models, held, 0))
+    by_ours = timed(plan_paths, layout, models, held, 0)
     print(
         f"ways from one object to another: OMPL on FCL raw {len(pairs) / by_ompl:,.1f} pairs/s, "
         f"ours, shortest, with other ways, proved: {len(pairs) / by_ours:,.1f} pairs/s"
@@ -204,16 +205,24 @@ def check(things: Sequence[recipe.Thing], scene: Scene) -> tuple[float, float]:
     by_fcl = by_ours = 0.0
     for a in things:
         others = raw.together([t.body for t in things if t is not a])
-        by_fcl += timed(lambda a=a, others=others: [collides(a, others, offset) for offset in offsets])
-        a.body.setTranslation(a.T_world_obj[:3, 3])
-        carried = Carried(scene, a.index)
-        by_ours += timed(lambda carried=carried: [carried.free(offset[None]) for offset in offsets])
+        by_fcl += timed(meets, a, others, offsets)
+        by_ours += timed(free, Carried(scene, a.index), offsets)
     return by_fcl, by_ours
 
 
-def collides(a: recipe.Thing, others: Any, offset: Array) -> bool:
-    a.body.setTranslation(a.T_world_obj[:3, 3] + offset)
-    return raw.collides(others, a.body)
+def meets(a: recipe.Thing, others: Any, offsets: Array) -> list[bool]:
+    """Whether an object meets others with its place moved by each offset (m), by FCL alone."""
+    met = []
+    for offset in offsets:
+        a.body.setTranslation(a.T_world_obj[:3, 3] + offset)
+        met.append(raw.collides(others, a.body))
+    a.body.setTranslation(a.T_world_obj[:3, 3])
+    return met
+
+
+def free(carried: Carried, offsets: Array) -> list[bool]:
+    """Whether an object is free at each offset (m), asked of one at a time."""
+    return [carried.free(offset[None]) for offset in offsets]
 
 
 if __name__ == "__main__":
