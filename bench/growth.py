@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from chart import Chart
 from runs import Runs, Spent
 
@@ -84,7 +85,11 @@ def grow_frames(runs: Runs, scenes: Sequence[Growing]) -> list[Spent]:
             f"priors, {one.peak_mb:,.0f} MB ({stages})"
         )
     cpu = [one.cpu - one.priors for one in spent]
-    print(f"twice the frames: {cpu[1] / cpu[0]:.2f} x and {cpu[2] / cpu[1]:.2f} x the time")
+    a_frame, a_run = np.polyfit([one.frames for one in spent], cpu, 1)
+    print(
+        f"twice the frames: {cpu[1] / cpu[0]:.2f} x and {cpu[2] / cpu[1]:.2f} x the time; "
+        f"{1e3 * a_frame:.2f} ms a frame and {a_run:.1f} s a run, whatever its size"
+    )
     return spent
 
 
