@@ -60,9 +60,10 @@ def panel(to: ImageDraw.ImageDraw, chart: Chart) -> None:
         dashed(to, [place(x, y) for x, y in zip(chart.x, chart.beside, strict=True)])
     points = [place(x, y) for x, y in zip(chart.x, chart.y, strict=True)]
     to.line(points, COLORS[0], SCALE * 2, joint="curve")
-    for (u, v), y in zip(points, chart.y, strict=True):
+    for k, ((u, v), y) in enumerate(zip(points, chart.y, strict=True)):
+        falls = k and y < chart.y[k - 1]
         to.ellipse([u - SCALE * 3, v - SCALE * 3, u + SCALE * 3, v + SCALE * 3], COLORS[0])
-        write(to, (u - SCALE * 5, v - SCALE * 10), f"{y:,.3g}", 11, "rm", COLORS[0])
+        write(to, (u - SCALE * 5, v + SCALE * (12 if falls else -10)), f"{y:,.3g}", 11, "rm", COLORS[0])
 
 
 def step(most: float) -> float:

@@ -120,4 +120,6 @@ def grow_workers(runs: Runs, alone: Spent) -> Chart:
         print(f"workers {workers}: {one.wall:.1f} s by the clock, {one.cpu:.1f} s of processor")
     gain = alone.wall / both.wall
     print(f"two workers: {gain:.2f} x as fast by the clock. This means something on an idle machine alone.")
-    return Chart("Workers, on an idle machine", "workers", "times as fast", [1, 2], [1, gain], [1, 2], "proportional")
+    return Chart(
+        "Workers", "workers, priors known", "times as fast by the clock", [1, 2], [1, gain], [1, 2], "proportional"
+    )

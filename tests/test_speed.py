@@ -1,5 +1,5 @@
-"""What `make bench` measures by is true: the paper's recipe and the raw libraries say what ours says wherever both ask the
-same, and scenes that grow stay the same layouts."""
+"""What `make bench` measures by is true: the paper's recipe and the raw libraries say what ours says wherever both ask
+the same, and scenes that grow stay the same layouts."""
 
 from __future__ import annotations
 
