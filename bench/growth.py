@@ -104,7 +104,7 @@ def of_frames(spent: Sequence[Spent]) -> list[Chart]:
 
 def grow_objects(runs: Runs, scene: Growing) -> Chart:
     """The priors of one layout with more and more of its objects, grasps known."""
-    x, y = sorted({n for n in (4, 8, scene.objects) if n <= scene.objects}), list[float]()
+    x, y = sorted({n for n in (2, 4, 8, scene.objects) if n <= scene.objects}), list[float]()
     for n in x:
         y.append(runs.run(write([scene], runs.scratch / f"objects-{n}", objects=n)).priors)
         print(f"{n} objects of a layout, {n * (n - 1)} ordered pairs: priors {y[-1]:.1f} s of processor")
