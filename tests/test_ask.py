@@ -16,6 +16,7 @@ from scenes import block_of, blocked, box_model, layout_of, lifted, priors_of, r
 
 from bopask.ask import rearrangement, spatial
 from bopask.ask.asked import Asked, Skipped
+from bopask.ask.budget import Budget, choose
 from bopask.ask.rows import SCHEMA, Origin, to_table
 from bopask.ask.tasks import TASKS
 from bopask.geometry import camera, se3
@@ -25,10 +26,15 @@ ORIGIN = Origin("boxes", "train", "none")
 
 
 def rows_of(block, tasks=tuple(TASKS), seed=0):
+    return table_of(block, tasks, seed).to_pylist()
+
+
+def table_of(block, tasks=tuple(TASKS), seed=0, budget=None, origin=ORIGIN):
     asked = {task: [a for a in TASKS[task](block) if isinstance(a, Asked)] for task in tasks}
-    table = to_table(block, asked, ORIGIN, ["rgb.png"] * len(block.frames), np.random.default_rng(seed))
-    assert table.schema == SCHEMA
-    return table.to_pylist()
+    choice = choose(asked, budget or Budget(), np.random.default_rng(seed))
+    table = to_table(block, choice.rows, origin, ["rgb.png"] * len(block.frames))
+    assert table.cast(SCHEMA).schema == SCHEMA
+    return table
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +57,7 @@ def test_ids_are_unique_and_follow_the_content(scene_block, rows):
     assert len({row["id"] for row in rows}) == len(rows)
     assert [row["id"] for row in rows_of(scene_block)] == [row["id"] for row in rows]
     other = replace(ORIGIN, dataset="other")
-    asked = {"pose": [a for a in TASKS["pose"](scene_block) if isinstance(a, Asked)]}
-    table = to_table(scene_block, asked, other, [""] * len(scene_block.frames), np.random.default_rng(0))
+    table = table_of(scene_block, ("pose",), origin=other)
     assert not {row["id"] for row in rows} & set(table.column("id").to_pylist())
 
 
@@ -241,10 +246,7 @@ def test_an_object_behind_the_camera_is_not_asked_about():
 
 def test_empty_blocks_give_an_empty_table(scene_block):
     nobody = replace(scene_block, phrase=np.full_like(scene_block.phrase, -1))
-    asked = {task: [a for a in ask(nobody) if isinstance(a, Asked)] for task, ask in TASKS.items()}
-    table = to_table(nobody, asked, ORIGIN, [""] * len(nobody.frames), np.random.default_rng(0))
-    assert table.num_rows == 0
-    assert table.schema == SCHEMA
+    assert table_of(nobody).num_rows == 0
 
 
 @pytest.mark.parametrize("task", TASKS)

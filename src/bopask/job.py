@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bopask.ask.block import AskConfig
+from bopask.ask.budget import Budget, Choice
 from bopask.ask.names import SHIPPED, is_shipped
 from bopask.ask.tasks import TASKS
 from bopask.bop.folder import BopFolder
@@ -35,6 +38,7 @@ class Job:
     tasks: tuple[str, ...] = tuple(TASKS)
     seed: int = 0
     ask: AskConfig = field(default_factory=AskConfig)
+    budget: Budget = field(default_factory=Budget)
     up: tuple[UpSource, ...] = (DepthPlane(), RestingFaces())
     names: Path | None = None
     """A names file, or the name of a set that ships with bopask."""
@@ -58,6 +62,7 @@ class Job:
             "tasks": list(self.tasks),
             "seed": self.seed,
             "ask": asdict(self.ask),
+            "budget": asdict(self.budget),
             "up": [repr(source) for source in self.up],
             "names": self._names,
             "names_sha256": sha256_of(self.names) if self.names and self.names.is_file() else "",
@@ -125,6 +130,19 @@ class Tally:
 
     def skip(self, *skips: Skip) -> None:
         self.skips.update(f"{s.stage}/{s.reason}" for s in skips)
+
+    def note(self, choice: Choice) -> None:
+        """Counts the rows of a block."""
+        for task, asked, fact, template in choice.rows:
+            of = self.tasks.setdefault(task, Counter())
+            of[f"sub/{asked.subtask}"] += len(fact)
+            if asked.yes is not None:
+                yes = int(asked.yes[fact].sum())
+                of.update(yes=yes, no=len(fact) - yes)
+            times = np.bincount(template, minlength=len(asked.templates)).tolist()
+            said = {words: n for words, n in zip(asked.templates, times, strict=True) if n}
+            self.wordings.setdefault(asked.subtask, Counter()).update(said)
+        self.skips.update({f"budget/{reason}": n for reason, n in choice.left_out.items()})
 
     def add(self, other: Mapping[str, Any]) -> None:
         """Adds the tally of a scene, as it was stored."""

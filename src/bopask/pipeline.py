@@ -18,6 +18,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ from bopask import __version__
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
+from bopask.ask.budget import choose
 from bopask.ask.names import Names, find_names
 from bopask.ask.referring.generate import refer
 from bopask.ask.referring.seen import seen_in
@@ -113,7 +115,8 @@ def generate_scene(job: Job, output: Output, scene_id: int) -> None:
     tables = station.tables(scene_id)
     schema = SCHEMA
     if job.embed_images:
-        tables, schema = embedded(tables, station.folder.root), embedded_schema(SCHEMA)
+        whole = (table.cast(SCHEMA) for table in tables)  # a slice of dictionary arrays carries the whole dictionary
+        tables, schema = embedded(whole, station.folder.root), embedded_schema(SCHEMA)
     station.tally.rows = write_shard(job.out / "data" / f"{job.split}-{scene_id:06d}.parquet", tables, schema)
     seconds = station.tally.seconds
     seconds["write"] = perf_counter() - start - sum(seconds.values())
@@ -139,9 +142,9 @@ class Station:
             layout, priors = self.derive(arrangement)
             self.note(layout, priors)
             self.lay_open(layout, priors)
-            view, n = self.look(layout), len(layout.arrangement.frames)
+            view, n, told = self.look(layout), len(layout.arrangement.frames), dict[str, Any]()
             for start in range(0, n, BLOCK):
-                yield self.ask(layout, priors, view, names, np.arange(start, min(start + BLOCK, n)))
+                yield self.ask(layout, priors, view, names, np.arange(start, min(start + BLOCK, n)), told)
 
     def names(self) -> Names:
         """What the objects may be called."""
@@ -222,37 +225,36 @@ class Station:
             )
         return View(**arrays)
 
-    def ask(self, layout: Layout, priors: Priors, view: View, names: Names, frames: Int[Array, "F"]) -> pa.Table:
-        """The rows of a block of frames."""
+    def ask(
+        self, layout: Layout, priors: Priors, view: View, names: Names, frames: Int[Array, "F"], told: dict[str, Any]
+    ) -> pa.Table:
+        """The rows of a block of frames; `told` is kept from one block of a layout to the next."""
         with self.timed("ask"):
             rng = rng_for(self.job.seed, "ask", f"{layout.key}/{frames[0]}")
             seen = View(view.visib_fract[frames], view.bbox[frames], view.anchor[frames])
             nobody = np.full(seen.visib_fract.shape, -1)
-            block = Block(layout, priors, frames, self.folder.models(), seen, (), nobody, self.job.ask)
+            block = Block(layout, priors, frames, self.folder.models(), seen, (), nobody, self.job.ask, told=told)
             alone = len(set(layout.obj_ids.tolist())) == block.n
             block = block.called(refer(seen_in(block, alone), names, rng, names.described))
             self.count_unnamed(layout, names, block.phrase, seen)
             asked = {task: list(self.count(task, TASKS[task](block))) for task in self.job.tasks}
+            choice = choose(asked, self.job.budget, rng)
+            self.tally.note(choice)
             shot = [layout.arrangement.frames[f] for f in frames]
             images = [f.rgb_path.relative_to(self.folder.root).as_posix() if f.rgb_path else "" for f in shot]
-            return to_table(block, asked, self.origin, images, rng, self.tally.wordings)
+            return to_table(block, choice.rows, self.origin, images)
 
     @property
     def origin(self) -> Origin:
         return Origin(self.job.dataset or self.folder.name, self.job.split, self.job.licence)
 
     def count(self, task: str, answers: Iterator[Asked | Skipped]) -> Iterator[Asked]:
-        """Counts what a task asked and what it did not."""
+        """Counts what a task cannot ask, and passes on what it can."""
         for one in answers:
             if isinstance(one, Skipped):
                 self.tally.skips[f"{task}/{one.reason}"] += one.number
-                continue
-            counts = self.tally.tasks.setdefault(task, type(self.tally.skips)())
-            counts[f"sub/{one.subtask}"] += len(one)
-            if one.yes is not None:
-                counts["yes"] += int(one.yes.sum())
-                counts["no"] += int((~one.yes).sum())
-            yield one
+            else:
+                yield one
 
     def count_unnamed(self, layout: Layout, names: Names, phrase: Array, view: View) -> None:
         """Visible objects that no phrase names: without a name that may be used, or not told apart from their like."""

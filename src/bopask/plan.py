@@ -89,7 +89,7 @@ def ask_sample(station: Station, layouts: Sequence[tuple[int, int, int]], path: 
         arrangement = thin(arrange(station.read(scene), station.folder.models())[k], FRAMES)
         layout, priors = station.derive(arrangement)
         n = len(arrangement.frames)
-        tables.append(station.ask(layout, priors, station.look(layout), names, np.arange(n)))
+        tables.append(station.ask(layout, priors, station.look(layout), names, np.arange(n), {}))
         shown += n
     write_shard(path, iter(tables), SCHEMA)
     return path.stat().st_size, shown

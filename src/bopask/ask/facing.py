@@ -57,7 +57,7 @@ class Turn(NamedTuple):
 
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     """At most as many triples a frame as the layout has objects, those of the largest margins: N, not N cubed."""
-    turns = turns_of(block)
+    turns = block.once("turns", lambda: turns_of(block))
     n_visible = block.askable.sum(1)
     possible = int((n_visible * (n_visible - 1) * (n_visible - 2) // 6).sum())
     triples = np.array([turn.instances for turn in turns], np.int64).reshape(-1, 3)

@@ -66,12 +66,15 @@ def ask_both(
     both = np.stack([instances, other_way], 1).reshape(-1, instances.shape[1])
     frame = np.repeat(frame, 2)
     yes = np.arange(len(frame)) % 2 == 0
-    evidence = text.json_object(
-        relation=f'"{subtask}"',
-        seen_from=f'"{seen_from}"',
-        margin_m=text.number(np.repeat(margin, 2), 4),
-        bbox=bbox_text(block, frame, both),
-    )
+
+    def evidence(facts: Int[Array, "r"]) -> text.Text:
+        return text.open_object(
+            relation=f'"{subtask}"',
+            seen_from=f'"{seen_from}"',
+            margin_m=text.number(margin[facts // 2], 4),
+            bbox=bbox_text(block, frame[facts], both[facts]),
+        )
+
     return Asked(subtask, templates, frame, both, evidence, yes=yes)
 
 
@@ -103,11 +106,10 @@ def decided(block: Block, margin: Float[Array, "F N N"], agrees: Bool[Array, "F 
     return Facts(holds, margin), Skipped("within_margin", int(undecided.sum()) // 2)
 
 
-def bbox_text(block: Block, frame: Array, instances: Array) -> text.Text:
+def bbox_text(block: Block, frame: Int[Array, "R"], instances: Int[Array, "R k"]) -> text.Text:
     """JSON '[[u0, v0, u1, v1], …]' of the objects of each row: formatted once a (frame, object), then taken."""
-    once = text.vector(np.nan_to_num(block.view.bbox.reshape(-1, 4)), 0)
     at = frame[:, None] * block.n + instances
-    return text.bracket([once.take(at[:, i]) for i in range(at.shape[1])])
+    return text.bracket([text.take(block.bbox_text, at[:, i]) for i in range(at.shape[1])])
 
 
 def phrase_relation(templates: tuple[str, ...], **words: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from bopask.arrays import Array
 from bopask.ask import facing
@@ -138,6 +138,13 @@ def above_of(block: Block) -> Facts:
 
     Told from the meshes in the layout, once for all frames: boxes overlap in plan where objects need not.
     """
+    above, margin = block.once("above", lambda: stacked(block))
+    shape = (len(block.frames), block.n, block.n)
+    return Facts(np.broadcast_to(above, shape), np.broadcast_to(margin, shape))
+
+
+def stacked(block: Block) -> tuple[Bool[Array, "N N"], Float[Array, "N N"]]:
+    """Who stands over whom in the layout, and the gap between them (m)."""
     world = [
         Mesh(se3.transform(T, model.mesh.vertices), model.mesh.faces)
         for T, model in zip(block.layout.T_world_obj, (block.models[int(o)] for o in block.layout.obj_ids), strict=True)
@@ -148,8 +155,7 @@ def above_of(block: Block) -> Facts:
     above = (middle[:, None, 2] > high[None, :, 2]) & ((margin >= -OVER) | block.priors.stands_on)
     for a, b in zip(*np.nonzero(above), strict=True):
         above[a, b] = meets(world[b], middle[a]) or meets(world[a], middle[b])
-    shape = (len(block.frames), block.n, block.n)
-    return Facts(np.broadcast_to(above, shape), np.broadcast_to(margin, shape))
+    return above, margin
 
 
 def meets(mesh_world: Mesh, point_world: Float[Array, "3"]) -> bool:
