@@ -6,14 +6,15 @@ so the parts that many rows share are hashed once, and the last step is array ar
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Int, UInt32
+from jaxtyping import UInt32
 
 from bopask.arrays import Array
 
@@ -23,40 +24,31 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "question": ("question",),
     "answer": ("answer",),
 }
-"""What an id is a hash of, by part."""
+"""What an id is a hash of. Each part is hashed as a person of its own, so that equal texts of two do not cancel out."""
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint16)
 
 
 def row_id(row: Mapping[str, Any]) -> str:
     """The id of one row by its content."""
-    whole = 0
-    for part, names in PARTS.items():
-        whole ^= int.from_bytes(_hash(part, "\x1f".join(str(row[name]) for name in names)), "big")
-    return f"{whole:024x}"
+    columns = {name: pa.array([row[name]]) for names in PARTS.values() for name in names}
+    return str(content_ids(columns)[0].as_py())
 
 
 def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
-    """The ids of many rows, of which some columns are given as `row_id` needs them."""
-    parts = []
-    for part, names in PARTS.items():
-        texts = [columns[name].cast(pa.string()) for name in names]
-        content = pc.binary_join_element_wise(*texts, "\x1f").dictionary_encode()
-        parts.append((hashes(part, content.dictionary.to_pylist()), np.asarray(content.indices)))
-    return joined(parts)
+    """The ids of rows."""
+    texts = {part: [columns[name].cast(pa.string()) for name in names] for part, names in PARTS.items()}
+    return joined({part: pc.binary_join_element_wise(*of, "\x1f").dictionary_encode() for part, of in texts.items()})
 
 
-def hashes(part: str, texts: Iterable[str]) -> UInt32[Array, "n 3"]:
-    """The hash of each of a part's texts."""
-    return np.frombuffer(b"".join(_hash(part, text) for text in texts), np.uint32).reshape(-1, 3)
+def joined(parts: Mapping[str, pa.DictionaryArray]) -> pa.Array:
+    """The ids of rows: of each part, the text that a row has, its items joined by U+001F."""
+    hashes = [_hashes(part, of.dictionary)[np.asarray(of.indices)] for part, of in parts.items()]
+    text = _HEX[np.bitwise_xor.reduce(hashes).view(np.uint8)]
+    offsets = np.arange(len(text) + 1, dtype=np.int32) * 24
+    return pa.StringArray.from_buffers(len(text), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
-def joined(parts: Sequence[tuple[UInt32[Array, "n 3"], Int[Array, "R"]]]) -> pa.Array:
-    """The ids of rows, told for each part which of its hashes a row has."""
-    whole = np.bitwise_xor.reduce([of[codes] for of, codes in parts])
-    text = _HEX[whole.view(np.uint8)]
-    offsets = np.arange(len(whole) + 1, dtype=np.int32) * 24
-    return pa.StringArray.from_buffers(len(whole), pa.py_buffer(offsets), pa.py_buffer(text))
-
-
-def _hash(part: str, text: str) -> bytes:
-    return hashlib.blake2b(f"{part}\x1f{text}".encode(), digest_size=12).digest()
+def _hashes(part: str, texts: pa.Array) -> UInt32[Array, "n 3"]:
+    of = partial(blake2b, digest_size=12, person=part.encode())
+    digests = [content.digest() for content in map(of, texts.cast(pa.binary()).to_pylist())]
+    return np.frombuffer(b"".join(digests), np.uint32).reshape(-1, 3)

@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
 _CODED = pa.dictionary(pa.int32(), pa.string())
 CODED_SCHEMA = pa.schema(
     [
-        (f.name, _CODED) if f.type == pa.string() and f.name != "id" else f
+        (f.name, _CODED) if f.type == pa.string() and f.name not in ("id", "evidence") else f
         for f in SCHEMA.set(SCHEMA.get_field_index("phrases"), pa.field("phrases", pa.list_(_CODED)))
     ]
 )
@@ -80,13 +80,12 @@ def to_table(block: Block, chosen: Sequence[Chosen], origin: Origin, images: Seq
     if not chosen:
         return CODED_SCHEMA.empty_table()
     rows = _Rows(block, chosen)
-    kind, words, answer = rows.kind, rows.question, rows.answer
     columns = _frame_columns(block, origin, images, rows.frame)
     columns |= {
-        "task": text.coded([one.task for one in chosen], kind),
-        "subtask": text.coded([one.asked.subtask for one in chosen], kind),
-        "question": words,
-        "answer": answer,
+        "task": text.coded([one.task for one in chosen], rows.kind),
+        "subtask": text.coded([one.asked.subtask for one in chosen], rows.kind),
+        "question": rows.question,
+        "answer": rows.answer,
         "answer_points": rows.answer_points,
         "instances": rows.instances,
         "phrases": rows.phrases,
@@ -94,13 +93,13 @@ def to_table(block: Block, chosen: Sequence[Chosen], origin: Origin, images: Seq
     }
     pictures = ["\x1f".join(map(str, (origin.dataset, origin.split, *frame.key))) for frame in _frames(block)]
     columns["id"] = identity.joined(
-        [
-            (identity.hashes("picture", pictures), rows.frame),
-            (identity.hashes("kind", [f"{one.task}\x1f{one.asked.subtask}" for one in chosen]), kind),
-            *((identity.hashes(part, of.dictionary.to_pylist()), np.asarray(of.indices))
-              for part, of in (("question", words), ("answer", answer))),
-        ]
-    )  # fmt: skip
+        {
+            "picture": text.coded(pictures, rows.frame),
+            "kind": text.coded([f"{one.task}\x1f{one.asked.subtask}" for one in chosen], rows.kind),
+            "question": columns["question"],
+            "answer": columns["answer"],
+        }
+    )
     return pa.table([columns[f.name] for f in CODED_SCHEMA], schema=CODED_SCHEMA)
 
 
@@ -168,7 +167,7 @@ class _Rows:
         return text.coded(pa.concat_arrays(said), np.concatenate(codes)[self.fact])
 
     @cached_property
-    def evidence(self) -> text.Coded:
+    def evidence(self) -> text.Text:
         """The facts' own evidence, and what each of their phrases means: logical forms, null where there is none."""
         proofs = pa.concat_arrays([asked.evidence(kept) for asked, kept in self.facts])
         forms = [orjson.dumps(form.json()).decode() for form in self.block.forms] + ["null"]
@@ -176,7 +175,7 @@ class _Rows:
         more = [", " + form for form in forms] + [""]
         others = [np.select([of == -2, of == -1], [none + 1, none], of) for of in self.named[:, 1:].T]
         refer = [text.take(forms, first), *(text.take(more, other) for other in others)]
-        return text.coded(text.join(proofs, ', "refer": [', *refer, "]}"), self.fact)
+        return text.take(text.join(proofs, ', "refer": [', *refer, "]}"), self.fact)
 
     @cached_property
     def phrases(self) -> pa.Array:

@@ -72,7 +72,7 @@ def options(schema: pa.Schema) -> dict[str, Any]:
         "phrases": "phrases.list.element",
     }
     leaf["image"] = "image.bytes" if pa.types.is_struct(schema.field("image").type) else "image"
-    plain = ("id", "answer_points", "T_world_cam")
+    plain = ("id", "answer_points", "T_world_cam", "evidence")
     return {
         "compression": "zstd",
         "compression_level": {name: 1 if name == "id" else 3 for name in schema.names},
