@@ -7,6 +7,7 @@ by a margin, along the relation's axis. What is within the margin is doubtful an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,6 +16,12 @@ from bopask.arrays import Array
 from bopask.ask import text
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
+
+CAMERA = " from the camera's point of view"
+LOOKING = " as seen by the camera"
+"""Whose left and right, whose front and behind are meant."""
+TRIPLES = 2000
+"""Threes of objects that are looked at in one layout: all of up to 23 objects."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ def ask_both(
     instances: Int[Array, "R k"],
     margin: Float[Array, "R"],
     seen_from: str,
+    most: int | None = None,
 ) -> Asked:
     """Every fact is asked as it is (yes) and with its last two objects exchanged (no).
 
@@ -61,6 +69,7 @@ def ask_both(
 
     Args:
         seen_from: the frame the relation is meant in, for the evidence: 'camera', 'world' or 'object'.
+        most: of these facts are asked of one frame.
     """
     other_way = np.concatenate([instances[:, :-2], instances[:, :-3:-1]], 1)
     both = np.stack([instances, other_way], 1).reshape(-1, instances.shape[1])
@@ -75,7 +84,18 @@ def ask_both(
             bbox=bbox_text(block, frame[facts], both[facts]),
         )
 
-    return Asked(subtask, templates, frame, both, evidence, yes=yes)
+    return Asked(subtask, templates, frame, both, evidence, yes=yes, most=most)
+
+
+def most(block: Block) -> int:
+    """Of the facts about three objects, as many are asked of a frame as it has ordered pairs: N², not N³."""
+    return block.n * (block.n - 1)
+
+
+def triples(n: int) -> Int[Array, "t 3"]:
+    """Every three of n objects, i < j < k; of a crowd, TRIPLES of them, evenly spread."""
+    found = np.array(list(combinations(range(n), 3)), np.int64).reshape(-1, 3)
+    return found[np.unique(np.linspace(0, len(found) - 1, min(TRIPLES, len(found))).astype(int))]
 
 
 def pairs(block: Block) -> Bool[Array, "F N N"]:
@@ -113,5 +133,5 @@ def bbox_text(block: Block, frame: Int[Array, "R"], instances: Int[Array, "R k"]
 
 
 def phrase_relation(templates: tuple[str, ...], **words: str) -> tuple[str, ...]:
-    """Fills the relation's words into templates, leaving {a} and {b} for the names."""
-    return tuple(t.format(a="{a}", b="{b}", **words) for t in templates)
+    """Fills the relation's words into templates, leaving {a}, {b} and {c} for the names."""
+    return tuple(t.format(a="{a}", b="{b}", c="{c}", **words) for t in templates)
