@@ -16,7 +16,7 @@ from bopask.bench.scores import Pictures, Truth
 from bopask.bop.folder import open_bop
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
-from bopask.store.dataset import bop_root_of, open_shard, read_manifest, shards
+from bopask.store.dataset import bop_root_or, embeds, open_shard, picture_path, read_group, read_manifest, shards
 
 SENT_AS_IS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 """Files that every provider takes; others are sent as PNG."""
@@ -54,9 +54,7 @@ class DataSet:
         Raises:
             InputError: the one that was given is not there.
         """
-        if self.given is not None and not self.given.is_dir():
-            raise InputError(self.given, "is not a folder", "Give the BOP folder with --bop")
-        return self.given or bop_root_of(self.out)
+        return bop_root_or(self.given, self.out)
 
     @cached_property
     def shards(self) -> tuple[Path, ...]:
@@ -68,7 +66,7 @@ class DataSet:
         for shard in self.shards:
             with open_shard(shard) as file:
                 for group in range(file.metadata.num_row_groups):
-                    table = _read_group(file, group, columns)
+                    table = read_group(file, group, columns)
                     if table.num_rows:
                         yield table
 
@@ -96,9 +94,7 @@ class DataSet:
 
     def picture_path(self, row: Mapping[str, Any]) -> Path | None:
         """The file of a row's picture; None where the row carries it. Raises as `picture` does."""
-        inner = PurePosixPath(str(row.get("image") or ""))
-        if inner.is_absolute() or ".." in inner.parts:
-            raise InputError(str(inner), "is an image path that leaves the BOP folder", "Generate the data set again")
+        inner = picture_path(str(row.get("image") or ""))
         path = self.bop_root / inner if self.bop_root and inner.name else None
         if path and path.is_file():
             return path
@@ -121,7 +117,7 @@ class DataSet:
         places: dict[str, tuple[Path, int, int]] = {}
         for shard in self.shards:
             with open_shard(shard) as file:
-                if not _embedded(file.schema_arrow):
+                if not embeds(file.schema_arrow):
                     continue
                 for group in range(file.metadata.num_row_groups):
                     ids = file.read_row_group(group, columns=["id"], use_threads=False)["id"].to_pylist()
@@ -146,23 +142,6 @@ class Truths:
         if split not in self._splits:
             self._splits[split] = Pictures(self._bop, split)
         return self._splits[split].truth(row)
-
-
-def _embedded(schema: pa.Schema) -> bool:
-    return "image" in schema.names and pa.types.is_struct(schema.field("image").type)
-
-
-def _read_group(file: Any, group: int, columns: Sequence[str] | None) -> pa.Table:
-    schema = file.schema_arrow
-    names = [name for name in schema.names if columns is None or name in columns]
-    carries = _embedded(schema) and "image" in names
-    table = file.read_row_group(
-        group, columns=["image.path" if carries and name == "image" else name for name in names], use_threads=False
-    )
-    if not carries:
-        return table
-    at = table.schema.get_field_index("image")
-    return table.set_column(at, "image", pa.chunked_array([c.field("path") for c in table["image"].chunks]))
 
 
 def _png(path: Path) -> bytes:

@@ -25,7 +25,7 @@ from bopask.errors import InputError
 from bopask.job import Tally
 from bopask.rng import seed_for
 from bopask.store.card import card
-from bopask.store.dataset import open_shard
+from bopask.store.dataset import embeds, open_shard
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
@@ -241,7 +241,7 @@ def _finish(
     }
     known = {"dataset": "", "split": "", "bopask": "", "licence": ""} | made
     with open_shard(data.shards[0]) as file:
-        embedded = bool(pa.types.is_struct(file.schema_arrow.field("image").type))
+        embedded = embeds(file.schema_arrow)
     with atomic(job.core / "README.md") as partial:
         partial.write_text(card(known, embedded), encoding="utf-8")
     write_json(job.core / "manifest.json", made)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bopask.errors import InputError
-from bopask.store.dataset import bop_root_of, read_manifest, shards
+from bopask.store.dataset import bop_root_or, embeds, read_manifest, shards
 
 Row: TypeAlias = Mapping[str, Any]
 """A row as docs/formats.md describes it; its `image` is always a path."""
@@ -70,9 +70,7 @@ def open_source(out: Path, bop: Path | None) -> Source:
         InputError: the manifest is missing or broken, or `bop` is no folder.
     """
     manifest = read_manifest(out)
-    if bop is not None and not bop.is_dir():
-        raise InputError(bop, "is no folder", "Give the BOP folder that the data set was made from")
-    return Source(out, manifest, bop or bop_root_of(out))
+    return Source(out, manifest, bop_root_or(bop, out))
 
 
 def _rows_of(shard: Path, columns: Sequence[str]) -> Iterator[Stored]:
@@ -80,7 +78,7 @@ def _rows_of(shard: Path, columns: Sequence[str]) -> Iterator[Stored]:
         missing = [name for name in columns if name not in file.schema_arrow.names]
         if missing:
             raise InputError(shard, f"has no column {missing[0]}", "Generate the data set again")
-        embedded = pa.types.is_struct(file.schema_arrow.field("image").type)
+        embedded = embeds(file.schema_arrow)
         size = _BATCH_WITH_PICTURES if embedded else _BATCH
         for batch in file.iter_batches(batch_size=size, columns=list(columns), use_threads=False):
             for row in batch.to_pylist():

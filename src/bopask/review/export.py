@@ -27,11 +27,10 @@ from bopask.job import Tally
 from bopask.review import agreement
 from bopask.review.events import Events, store_of
 from bopask.review.judgement import LISTS, WORDS
-from bopask.review.serve import bop_of
 from bopask.review.standing import Mark, Standing
 from bopask.review.table import Group, Table, read_table
 from bopask.store.card import card
-from bopask.store.dataset import open_shard, read_manifest
+from bopask.store.dataset import bop_root_or, embeds, open_shard, read_manifest
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
@@ -110,7 +109,7 @@ def export(request: Request) -> Outcome:
         InputError: OUT is no data set, or two verified descriptions share a name.
         OutputError: the folder holds something else.
     """
-    manifest, root = read_manifest(request.out), bop_of(request.out, request.bop)
+    manifest, root = read_manifest(request.out), bop_root_or(request.bop, request.out)
     table, standing = read_table(request.out), _standing(request.out, root)
     names = verified_names(standing, request)
     content = [manifest.get("fingerprint"), standing.last, request.votes, request.with_doubted]
@@ -285,12 +284,12 @@ def _write_rest(
 
 def _embedded(table: Table) -> bool:
     with open_shard(table.groups[0].shard) as file:
-        return bool(pa.types.is_struct(file.schema_arrow.field("image").type))
+        return embeds(file.schema_arrow)
 
 
 def report(out: Path, bop: Path | None) -> str:
     """Who judged how much, and how far they agree: a table for the terminal."""
-    table, standing = read_table(out), _standing(out, bop_of(out, bop))
+    table, standing = read_table(out), _standing(out, bop_root_or(bop, out))
     return agreement.text(agreement.report(standing, table.task_of))
 
 

@@ -11,7 +11,7 @@ from bopask.errors import InputError, MissingExtra
 from bopask.review.events import Events, store_of
 from bopask.review.guard import Pass, pass_for
 from bopask.review.table import read_table
-from bopask.store.dataset import bop_root_of, read_manifest
+from bopask.store.dataset import bop_root_or, read_manifest
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,6 @@ class Request:
     annotator: str = ""
 
 
-def bop_of(out: Path, bop: Path | None) -> Path | None:
-    """The BOP folder with the pictures.
-
-    Raises:
-        InputError: the one that was given is not there.
-    """
-    if bop is not None and not bop.is_dir():
-        raise InputError(bop, "is not a folder", "Give the BOP folder with --bop")
-    return bop or bop_root_of(out)
-
-
 def serve(request: Request) -> None:
     """Serves until interrupted.
 
@@ -51,7 +40,7 @@ def serve(request: Request) -> None:
         from bopask.review.app import Desk, application
     except ImportError as error:
         raise MissingExtra("starlette or uvicorn", "review") from error
-    root = bop_of(request.out, request.bop)
+    root = bop_root_or(request.bop, request.out)
     table, events = read_table(request.out), Events(store_of(request.out, root))
     desk = Desk(table, events, read_manifest(request.out), root, request.annotator)
     must = pass_for(request.host, [socket.gethostname().lower()])

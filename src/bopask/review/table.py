@@ -20,7 +20,7 @@ from jaxtyping import Bool, Int
 from bopask.arrays import Array
 from bopask.nouns import FrameKey
 from bopask.rng import rng_for
-from bopask.store.dataset import open_shard, shards
+from bopask.store.dataset import embeds, open_shard, read_group, shards
 
 FACETS = ("task", "subtask", "dataset")
 _FRAME = ("dataset", "split", "scene_id", "frame_id", "sensor")
@@ -92,7 +92,7 @@ class Table:
         k = int(np.searchsorted([group.start for group in self.groups], position, "right")) - 1
         shard, group, start = self.groups[k]
         with open_shard(shard) as file:
-            if not pa.types.is_struct(file.schema_arrow.field("image").type):
+            if not embeds(file.schema_arrow):
                 return None
             image = file.read_row_group(group, columns=["image"], use_threads=False)["image"]
             value: dict[str, Any] | None = image[position - start].as_py()
@@ -116,14 +116,7 @@ class Table:
 def _whole(group: Group) -> pa.Table:
     """A row group without pictures."""
     with open_shard(group.shard) as file:
-        schema = file.schema_arrow
-        embedded = "image" in schema.names and pa.types.is_struct(schema.field("image").type)
-        columns = ["image.path" if embedded and name == "image" else name for name in schema.names]
-        table = file.read_row_group(group.group, columns=columns, use_threads=False)
-    if embedded:
-        at = table.schema.get_field_index("image")
-        table = table.set_column(at, "image", pa.chunked_array([c.field("path") for c in table["image"].chunks]))
-    return table
+        return read_group(file, group.group)
 
 
 def read_table(out: Path) -> Table:

@@ -1,9 +1,10 @@
-"""A data set folder as it is found: its manifest, its shards, the BOP folder that it was made from. Reads no row."""
+"""A data set folder as it is found: its manifest, its shards, its pictures, the BOP folder that it was made from."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,17 @@ def bop_root_of(out: Path) -> Path | None:
     return root if root and root.is_dir() else None
 
 
+def bop_root_or(given: Path | None, out: Path) -> Path | None:
+    """The BOP folder that was given by hand, else `bop_root_of` the data set.
+
+    Raises:
+        InputError: the given one is not there.
+    """
+    if given is not None and not given.is_dir():
+        raise InputError(given, "is no folder", "Give the BOP folder that the data set was made from with --bop")
+    return given or bop_root_of(out)
+
+
 def shards(out: Path) -> list[Path]:
     """The parquet files of a data set folder, by name.
 
@@ -53,3 +65,33 @@ def open_shard(path: Path, **options: Any) -> Any:
         return pq.ParquetFile(path, **options)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"is not a whole parquet file ({error})", "Generate the data set again") from error
+
+
+def embeds(schema: pa.Schema) -> bool:
+    """Whether rows carry their pictures: `image` is {bytes, path}, not a path."""
+    return "image" in schema.names and pa.types.is_struct(schema.field("image").type)
+
+
+def read_group(file: Any, group: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """A row group of an open shard without the pictures' bytes: `image` is a path. None: all columns."""
+    schema = file.schema_arrow
+    names = [name for name in schema.names if columns is None or name in columns]
+    carries = embeds(schema) and "image" in names
+    leaves = ["image.path" if carries and name == "image" else name for name in names]
+    table = file.read_row_group(group, columns=leaves, use_threads=False)
+    if not carries:
+        return table
+    at = table.schema.get_field_index("image")
+    return table.set_column(at, "image", pa.chunked_array([c.field("path") for c in table["image"].chunks]))
+
+
+def picture_path(image: str) -> PurePosixPath:
+    """The path of a row's picture within the BOP folder.
+
+    Raises:
+        InputError: it leaves the folder.
+    """
+    inner = PurePosixPath(image)
+    if inner.is_absolute() or ".." in inner.parts:
+        raise InputError(image, "is an image path that leaves the BOP folder", "Generate the data set again")
+    return inner

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bopask.store.dataset import embeds
 from bopask.store.files import atomic
 
 ROW_GROUP = 16_384
@@ -71,7 +72,7 @@ def options(schema: pa.Schema) -> dict[str, Any]:
         "instances": "instances.list.element",
         "phrases": "phrases.list.element",
     }
-    leaf["image"] = "image.bytes" if pa.types.is_struct(schema.field("image").type) else "image"
+    leaf["image"] = "image.bytes" if embeds(schema) else "image"
     plain = ("id", "answer_points", "T_world_cam", "evidence")
     return {
         "compression": "zstd",

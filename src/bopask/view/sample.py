@@ -10,7 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ from bopask.arrays import Array
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
 from bopask.rng import rng_for
-from bopask.store.dataset import open_shard, shards
+from bopask.store.dataset import open_shard, picture_path, shards
 from bopask.view.render import rendered
 
 _LIGHT = ("task", "subtask", "scene_id", "frame_id", "instances", "answer", "question")
@@ -207,8 +207,5 @@ def row_image(row: Mapping[str, Any], bop_root: Path | None) -> UInt8[Array, "h 
         return None
     if not image:
         return rendered(row, Path(bop_root))
-    inner = PurePosixPath(image)
-    if inner.is_absolute() or ".." in inner.parts:
-        raise InputError(image, "is an image path that leaves the BOP folder", "Generate the data set again")
-    path = Path(bop_root) / inner
+    path = Path(bop_root) / picture_path(image)
     return load_rgb(path) if path.is_file() else None
