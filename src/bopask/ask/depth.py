@@ -51,8 +51,8 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     yield from (skipped, *hints)
     yield ask_relation(block, "closer", CLOSER, closer, "camera")
     yield ask_relation(block, "farther", FARTHER, closer.turned, "camera")
-    yield superlative(block, "closest", closer)
-    yield superlative(block, "farthest", closer.turned)
+    yield from superlative(block, "closest", closer)
+    yield from superlative(block, "farthest", closer.turned)
 
 
 def closer_than(block: Block) -> tuple[Facts, Skipped]:

@@ -133,9 +133,9 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     yield from (skipped, *hints)
     yield ask_relation(block, "left", WORDS["left"], left, "camera")
     yield ask_relation(block, "right", WORDS["right"], left.turned, "camera")
-    yield superlative(block, "leftmost", left)
-    yield superlative(block, "rightmost", left.turned)
-    yield between(block, left)
+    yield from superlative(block, "leftmost", left)
+    yield from superlative(block, "rightmost", left.turned)
+    yield from between(block, left)
     if block.layout.world is None:
         return
     front, skipped = in_front_of(block)
@@ -143,8 +143,8 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     yield from (skipped, *hints)
     yield ask_relation(block, "front", WORDS["front"], front, "camera")
     yield ask_relation(block, "behind", WORDS["behind"], front.turned, "camera")
-    yield superlative(block, "foremost", front)
-    yield superlative(block, "hindmost", front.turned)
+    yield from superlative(block, "foremost", front)
+    yield from superlative(block, "hindmost", front.turned)
     above, hints = without_hints(block, above_of(block), "top", "bottom")
     yield from hints
     yield ask_relation(block, "above", WORDS["above"], above, "world")

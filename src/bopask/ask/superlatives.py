@@ -6,13 +6,15 @@ says that a comes before x and b, or lies between them; 'no' asks the same of b.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Int
 
 from bopask.arrays import Array
-from bopask.ask.asked import Asked
+from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import CAMERA, LOOKING, Facts, ask_both, most, pairs, phrase_relation, triples
+from bopask.ask.relations import CAMERA, LOOKING, Facts, ask_both, most, phrase_relation, triples
 
 TEMPLATES = (
     "Is the {b} {rel} both the {a} and the {c}{view}?",
@@ -75,28 +77,42 @@ BETWEEN = (
 )
 
 
-def superlative(block: Block, subtask: str, facts: Facts) -> Asked:
+def superlative(block: Block, subtask: str, facts: Facts) -> Iterator[Asked | Skipped]:
     """Of each three objects, the one that comes before both others by facts that may be asked about."""
-    asked = facts.holds & pairs(block)
-    first = np.concatenate([np.roll(triples(block.n), k, 1) for k in range(3)])  # (a, x, b) of each three
-    frame, t = np.nonzero(asked[:, first[:, 0], first[:, 1]] & asked[:, first[:, 0], first[:, 2]])
-    a, x, b = first[t].T
-    margin = np.minimum(facts.margin[frame, a, x], facts.margin[frame, a, b])
-    return ask_both(block, subtask, WORDS[subtask], frame, rival(frame + t, a, x, b), margin, "camera", most(block))
+    three = threes(block.n)
+    x, a, b = three.T
+    holds = facts.holds[:, a, x] & facts.holds[:, a, b]
+    margin = np.minimum(facts.margin[:, a, x], facts.margin[:, a, b])
+    yield from ask_of_three(block, subtask, WORDS[subtask], three, Facts(holds, margin))
 
 
-def between(block: Block, left: Facts) -> Asked:
+def between(block: Block, left: Facts) -> Iterator[Asked | Skipped]:
     """Of each three objects in a line, the middle one: left of one, and right of the other."""
-    asked = left.holds & pairs(block)
-    middle = np.concatenate([np.roll(triples(block.n), k, 1) for k in range(3)])  # (a, x, b), from left to right x a b
-    middle = np.concatenate([middle, middle[:, [0, 2, 1]]])
-    frame, t = np.nonzero(asked[:, middle[:, 1], middle[:, 0]] & asked[:, middle[:, 0], middle[:, 2]])
-    a, x, b = middle[t].T
-    margin = np.minimum(left.margin[frame, x, a], left.margin[frame, a, b])
-    return ask_both(block, "between", BETWEEN, frame, rival(frame + t, a, x, b), margin, "camera", most(block))
+    three = np.concatenate([threes(block.n), threes(block.n)[:, ::-1]])
+    x, a, b = three.T
+    holds = left.holds[:, x, a] & left.holds[:, a, b]
+    margin = np.minimum(left.margin[:, x, a], left.margin[:, a, b])
+    yield from ask_of_three(block, "between", BETWEEN, three, Facts(holds, margin))
 
 
-def rival(turn: Int[Array, "R"], a: Array, x: Array, b: Array) -> Int[Array, "R 3"]:
-    """(x, a, b) or (b, a, x) in turn: each of the other two is asked about instead as often."""
-    other = (turn % 2 == 1)[:, None]
-    return np.where(other, np.stack([b, a, x], -1), np.stack([x, a, b], -1))
+def threes(n: int) -> Int[Array, "t 3"]:
+    """(x, a, b) for each three objects and each of them as a."""
+    return np.concatenate([np.roll(triples(n), k, 1) for k in range(3)])
+
+
+def ask_of_three(
+    block: Block, subtask: str, templates: tuple[str, ...], three: Int[Array, "t 3"], facts: Facts
+) -> Iterator[Asked | Skipped]:
+    """
+    Args:
+        facts: of `three`: holds and margin are (F, t).
+    """
+    frame, t = np.nonzero(facts.holds & block.askable[:, three].all(-1))
+    others = three[t][:, ::2].T
+    told = block.alike[*others]  # 'is the leftmost can to the left of the second can from the left and of the bowl'
+    yield Skipped("undecided_of_three", int(block.askable[:, triples(block.n)].all(-1).sum()) - len(frame))
+    yield Skipped("told_by_the_words", int(told.sum()))
+    frame, t = frame[~told], t[~told]
+    # the other of the three that 'no' is about alternates, so that each is asked about as often
+    instances = np.where((frame + t)[:, None] % 2 == 0, three[t], three[t][:, ::-1])
+    yield ask_both(block, subtask, templates, frame, instances, facts.margin[frame, t], "camera", most(block))
