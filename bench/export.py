@@ -1,6 +1,6 @@
-"""Time and memory of `bopask export`: the rows of a data set, repeated to a million, in each format.
+"""Processor time and memory of `bopask export`: the rows of a data set, repeated to a million, in each format.
 
-    python bench/export.py OUT --bop FOLDER [--rows 1000000] [--formats llava,verl]
+    python bench/export.py OUT --bop FOLDER [--rows 1000000] [--formats llava,verl] [--dialect qwen2.5-vl]
 
 Every format runs in its own process, so that its peak memory is its own.
 """
@@ -34,10 +34,10 @@ def repeated(out: Path, rows: int, into: Path) -> Path:
     return into
 
 
-def one(out: Path, bop: Path, to: str, dest: Path) -> str:
-    start = time.perf_counter()
-    outcome = export(Request(out, dest, to, bop=bop))
-    seconds = time.perf_counter() - start
+def one(out: Path, bop: Path, to: str, dest: Path, dialect: str) -> str:
+    start = time.process_time()
+    outcome = export(Request(out, dest, to, bop=bop, dialect=dialect))
+    seconds = time.process_time() - start
     assert outcome is not None
     rows, peak = outcome.tasks.total(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     size = sum(path.stat().st_size for path in dest.rglob("*") if path.is_file() and not path.is_symlink()) / 1e9
@@ -50,16 +50,26 @@ def main() -> None:
     parser.add_argument("--bop", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--dialect", default="")
     parser.add_argument("--dest", type=Path, help="used by this script itself: run one format here")
     args = parser.parse_args()
     if args.dest:
-        print(one(args.out, args.bop, args.formats, args.dest), flush=True)
+        print(one(args.out, args.bop, args.formats, args.dest, args.dialect), flush=True)
         return
-    print("| format | rows | seconds | rows/s | peak MB | GB |\n|---|---|---|---|---|---|", flush=True)
+    print("| format | rows | CPU s | rows/s | peak MB | GB |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         made = repeated(args.out, args.rows, Path(scratch) / "set")
         for to in args.formats.split(","):
-            own = ["--bop", str(args.bop), "--formats", to, "--dest", str(Path(scratch) / to)]
+            own = [
+                "--bop",
+                str(args.bop),
+                "--formats",
+                to,
+                "--dest",
+                str(Path(scratch) / to),
+                "--dialect",
+                args.dialect,
+            ]
             subprocess.run([sys.executable, __file__, str(made), *own], check=True)
 
 

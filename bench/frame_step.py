@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,25 +47,23 @@ def main() -> None:
 
 
 def measure(station: Station, scenes: list[int], repeat: int, scratch: Path) -> None:
-    total, frames, rows = dict.fromkeys(("ask", "write", "pyarrow"), 0.0), 0, 0
-    sizes = 0
+    total, frames, rows, size = dict.fromkeys(("ask", "write", "pyarrow"), 0.0), 0, 0, 0
+    file, again = scratch / "rows.parquet", scratch / "again.parquet"
     for scene in scenes or station.folder.scene_ids(station.job.split):
         blocks, n = asking(station, scene)
-        frames += n
         tables, seconds = best(repeat, lambda blocks=blocks: [ask() for ask in blocks])
         total["ask"] += seconds
-        rows += sum(table.num_rows for table in tables)
-        file = scratch / "rows.parquet"
-        total["write"] += best(repeat, lambda tables=tables, file=file: write_shard(file, iter(tables), SCHEMA))[1]
-        sizes += file.stat().st_size
-        total["pyarrow"] += best(repeat, lambda again=read(file): write(scratch / "again.parquet", again))[1]
-    ours = total["ask"] + total["write"]
-    print(f"{rows:,} rows of {frames:,} frames: {rows / frames:.1f} a frame, {sizes / rows:.1f} bytes a row")
-    for what in ("ask", "write", "pyarrow"):
-        name = {"pyarrow": "pyarrow alone writes the same tables"}.get(what, what)
-        print(f"{name}: {total[what]:.2f} s, {rows / total[what]:,.0f} Q&A a core-second")
-    print(f"ask and write: {ours:.2f} s, {rows / ours:,.0f} Q&A a core-second, {ours / total['pyarrow']:.2f} x pyarrow alone")
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB, all tables of a scene at once")
+        total["write"] += best(repeat, lambda tables=tables: write_shard(file, iter(tables), SCHEMA))[1]
+        groups = read(file)
+        total["pyarrow"] += best(repeat, lambda groups=groups: write(again, groups))[1]
+        frames, rows, size = frames + n, rows + sum(map(len, tables)), size + file.stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    total["ask and write"] = total["ask"] + total["write"]
+    print(f"{rows:,} rows of {frames:,} frames: {rows / frames:.1f} a frame, {size / rows:.1f} bytes a row")
+    for what, seconds in total.items():
+        print(f"{what:<14} {seconds:8.2f} s  {rows / seconds:12,.0f} Q&A a core-second")
+    print(f"ask and write take {total['ask and write'] / total['pyarrow']:.2f} x what pyarrow alone takes to write it")
+    print(f"peak memory: {peak:,.0f} MB, all tables of a scene at once")
 
 
 def asking(station: Station, scene: int) -> tuple[list[Callable[[], pa.Table]], int]:
@@ -73,9 +72,10 @@ def asking(station: Station, scene: int) -> tuple[list[Callable[[], pa.Table]], 
     blocks: list[Callable[[], pa.Table]] = []
     for arrangement in arrange(frames, station.folder.models()):
         layout, priors = station.derive(arrangement)
-        view, n, told = station.look(layout), len(layout.arrangement.frames), {}
+        n, told = len(layout.arrangement.frames), dict[str, Any]()
         for start in range(0, n, BLOCK):
             block = np.arange(start, min(start + BLOCK, n))
+            view = station.look(layout, block)
             blocks.append(lambda of=(layout, priors, view, names, block, told): station.ask(*of))
     return blocks, len(frames)
 

@@ -76,9 +76,10 @@ def trl(dest: Path) -> Iterator[Seen]:
     for file in sorted(dest.glob("train*.jsonl")):
         for line in file.read_text("utf-8").splitlines():
             one = json.loads(line)
-            user, assistant = one["messages"]
+            ((user,), (assistant,)) = one["prompt"], one["completion"]
             assert (user["role"], assistant["role"]) == ("user", "assistant")
             assert [part["type"] for part in user["content"]] == ["image", "text"]
+            assert isinstance(one["truth"], str) and one["task"] == json.loads(one["truth"])["task"]
             (image,) = one["images"]
             yield seen(user["content"][1]["text"], assistant["content"][0]["text"], (dest / image).read_bytes())
 

@@ -12,8 +12,8 @@ from bopask.bop.folder import open_bop
 from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import rotation_about, se3
 from bopask.nouns import Layout, Model, Symmetry
-from bopask.priors.contacts import Placed, depth, nearest_in_hull, rests_on, touching, without_cycles
-from bopask.priors.surface import surface
+from bopask.priors.contacts import Overlap, Placed, nearest_in_hull, rests_on, touching, without_cycles
+from bopask.priors.surface import Inside, surface
 
 BRICK = block(1, 0.10, 0.06, 0.04)
 PLANK = block(2, 0.20, 0.05, 0.01)
@@ -42,7 +42,7 @@ def test_signed_distance_of_a_box_is_exact(seed):
 def test_whether_any_point_is_inside_is_as_if_each_were_asked(seed, n, far):
     points = np.random.default_rng(seed).uniform(-1, 1, (n, 3))
     points *= far * np.array([0.05, 0.03, 0.02]) / np.abs(points).max(1, keepdims=True).clip(1e-9)
-    assert surface(BRICK).holds_any(points) == bool((surface(BRICK).signed_distance(points)[0] < 0).any())
+    assert Inside(surface(BRICK)).holds_any(points) == bool((surface(BRICK).signed_distance(points)[0] < 0).any())
 
 
 def test_an_open_mesh_still_has_an_inside():
@@ -56,10 +56,10 @@ def test_an_open_mesh_still_has_an_inside():
 @settings(max_examples=20)
 def test_depth_is_how_far_one_is_inside_the_other(inside, yaw, x):
     low, high = Placed.of(BRICK, at(0, 0, 0.02)), Placed.of(POST, at(x, 0, 0.09 - inside, yaw))
-    assert depth(high, low, np.zeros(3)) == pytest.approx(inside, abs=1e-6)
-    assert depth(low, high, np.zeros(3)) == pytest.approx(inside, abs=1e-6)
-    assert depth(high, low, inside * 0.5 * Z) == pytest.approx(inside / 2, abs=1e-6)
-    assert depth(high, low, (inside + 1e-4) * Z) == 0
+    assert Overlap.of(high, low, 0.0).depth(np.zeros(3)) == pytest.approx(inside, abs=1e-6)
+    assert Overlap.of(low, high, 0.0).depth(np.zeros(3)) == pytest.approx(inside, abs=1e-6)
+    assert Overlap.of(high, low, 0.02).depth(inside * 0.5 * Z) == pytest.approx(inside / 2, abs=1e-6)
+    assert Overlap.of(high, low, 0.02).depth((inside + 1e-4) * Z) == 0
     contact = touching(high, low)
     assert contact is not None and contact.gap == pytest.approx(-inside, abs=1e-6) and contact.normal[2] > 0.9
 

@@ -28,13 +28,13 @@ from tiny import OBJECTS, box, write_tiny_bop
 from bopask.ask import grasp, rearrangement, trajectory
 from bopask.ask.identity import row_id
 from bopask.ask.rows import SCHEMA
+from bopask.bench.dialects import CHOICES, DIALECTS
 from bopask.bop.folder import open_bop
 from bopask.cli import main
 from bopask.errors import InputError, OutputError
 from bopask.export.formats import FORMATS
 from bopask.export.released import mask_name
 from bopask.export.run import Request, export
-from bopask.export.source import Row, Said
 from bopask.foreign.sets import read as read_foreign
 from bopask.store.embed import embedded, embedded_schema
 
@@ -227,7 +227,8 @@ def test_a_folder_is_never_mixed(made: Path, tmp_path: Path) -> None:
         ({"images": "move"}, "Choose from link, copy, reference"),
         ({"to": "vlmeval", "images": "link"}, "not possible with vlmeval"),
         ({"to": "vlmeval", "shard_rows": 5}, "--shard-rows"),
-        ({"to": "lmms", "dialect": "molmo"}, "scores read pixels"),
+        ({"to": "bopask", "dialect": "molmo"}, "readers read pixels"),
+        ({"dialect": "klingon"}, "there is no such dialect"),
         ({"bop": Path("nowhere")}, "is no folder"),
         ({"out": Path("nowhere")}, "manifest.json"),
     ],
@@ -248,20 +249,47 @@ def test_what_cannot_be_shown_is_left_out_and_counted(rows: list[dict[str, Any]]
         export(Request(climbing, tmp_path / "y", "llava"))
 
 
-def test_another_dialect_is_one_argument(made: Path, rows: list[dict[str, Any]], tmp_path: Path) -> None:
-    def thousandths(row: Row) -> Said:
-        points = row["answer_points"] or []
-        said = [f"({u * 1000 / row['width']:.0f},{v * 1000 / row['height']:.0f})" for u, v in points]
-        return Said(f"{row['phrases'][0]}?", ",".join(said) or row["answer"])
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("to", [to for to, format in FORMATS.items() if not format.own_words])
+def test_answers_in_a_dialect_are_read_back(
+    made: Path, rows: list[dict[str, Any]], sample: Path, tmp_path: Path, to: str, name: str
+) -> None:
+    """Whatever the trainer, the evaluator reads what the model was taught, and the question asks for it."""
+    dialect = DIALECTS[name]
+    some = [row for row in rows if row["task"] not in CHOICES][-20:] + [r for r in rows if r["task"] in CHOICES][:4]
+    out = write_set(tmp_path / "out", some, sample)
+    assert main(["export", str(out), "--to", to, "--out", str(tmp_path / "x"), "--dialect", name]) == 0
+    assert json.loads((tmp_path / "x" / "export.json").read_bytes())["options"]["dialect"] == name
+    back = list(READERS[to][-1](tmp_path / "x"))
+    assert len(back) == len(some)
+    for row, one in zip(some, back, strict=True):
+        size = row["width"], row["height"]
+        told = dialect.instruction(row["task"], row["subtask"], *size)
+        assert one.question.endswith(told) and one.question.count("Answer with") == 1
+        parsed = dialect.parse(one.answer, row["task"], *size)
+        assert parsed.ok, (one.answer, parsed)
+        if row["task"] in CHOICES:
+            assert parsed.verdict is (row["answer"] == "Yes")
+            continue
+        step = [10.0**-dialect.frame.decimals / axis.gain for axis in dialect.frame.axes(*size)]
+        assert parsed.points is not None
+        assert (np.abs(parsed.points - np.array(row["answer_points"])) <= 0.5 * np.array(step) + 1e-4).all()
 
-    for to in ("llava", "swift"):
-        outcome = export(Request(made, tmp_path / to, to, writer=thousandths, dialect="thousandths"))
-        assert outcome is not None
-        back = list(READERS[to][-1](tmp_path / to))
-        assert [one.answer for one in back] == [thousandths(row).answer for row in rows]
-        assert outcome.notes["points_without_objects"] == (
-            0 if to == "llava" else sum(bool(r["answer_points"]) for r in rows)
-        )
+
+def test_what_no_dialect_can_say_is_left_out(rows: list[dict[str, Any]], sample: Path, tmp_path: Path) -> None:
+    outside = {**rows[-1], "answer_points": [[-40.0, 10.0]]}
+    out = write_set(tmp_path / "out", [rows[0], outside], sample)
+    outcome = export(Request(out, tmp_path / "x", "messages", dialect="gemini"))
+    assert outcome is not None and outcome.left_out == {"outside_the_image": 1} and outcome.tasks.total() == 1
+    assert export(Request(out, tmp_path / "y", "messages")).tasks.total() == 2
+
+
+def test_swift_is_told_how_only_once(made: Path, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    """In a dialect of ours, ms-swift is given no points of its own to write."""
+    outcome = export(Request(made, tmp_path / "x", "swift", dialect="qwen2.5-vl"))
+    assert outcome is not None
+    assert outcome.notes["points_without_objects"] == sum(row["answer_points"] is not None for row in rows)
+    assert "<bbox>" not in (tmp_path / "x" / "train.jsonl").read_text()
 
 
 def test_paths_are_as_the_reader_will_find_them(made: Path, tmp_path: Path) -> None:
@@ -295,7 +323,7 @@ def test_datasets_decodes_the_vision_chats(made: Path, tmp_path: Path) -> None:
     found = datasets.load_dataset("json", data_files=str(dest / "train.jsonl"), split="train", cache_dir=str(tmp_path))
     found = found.cast_column("images", datasets.Sequence(datasets.Image()))
     (image,) = found[0]["images"]
-    assert image.size == (640, 480) and found[0]["messages"][0]["content"][0]["type"] == "image"
+    assert image.size == (640, 480) and found[0]["prompt"][0]["content"][0]["type"] == "image"
 
 
 def test_verl_carries_the_whole_row(made: Path, rows: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -361,7 +389,25 @@ def test_the_scoring_code_by_hand(made: Path, tmp_path: Path, reply: str, answer
     from bopask.export.harness import code
 
     (tmp_path / "utils.py").write_text(code("lmms_utils"))
-    assert module(tmp_path / "utils.py", "by_hand").score(reply, answer, 640, 480) == pytest.approx(value)
+    task = "depth" if answer in ("Yes", "No") else "rearrangement"
+    assert module(tmp_path / "utils.py", "by_hand").score(reply, answer, task, 640, 480) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_scoring_code_reads_the_dialect_that_was_asked_for(
+    rows: list[dict[str, Any]], sample: Path, tmp_path: Path, name: str
+) -> None:
+    """A harness scores answers in the dialect as right, the same in another's as nothing."""
+    row = {**rows[-1], "answer_points": [[101.0, 50.0], [440.0, 300.0], [620.0, 20.0]]}
+    out = write_set(tmp_path / "out", [row, rows[0]], sample)
+    export(Request(out, tmp_path / "x", "lmms", dialect=name))
+    utils = module(tmp_path / "x" / "utils.py", f"utils_{name.replace('.', '_')}")
+    doc, *_ = (json.loads(line) for line in (tmp_path / "x" / "test.jsonl").read_text().splitlines())
+    (value,) = [v for v in utils.process_results(doc, [doc["answer"]]).values() if v is not None]
+    assert value == 1.0
+    foreign = "<points>12 34</points>" if name != "molmo" else "[[1, 2], [3, 4]]"
+    (value,) = [v for v in utils.process_results(doc, [foreign]).values() if v is not None]
+    assert value == 0.0
 
 
 def test_the_vlmeval_class_runs_and_scores(

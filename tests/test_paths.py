@@ -28,7 +28,7 @@ from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import inverse, rotation_about, se3, transform
 from bopask.nouns import Arrangement, Camera, Frame, FrameKey, Layout, Model, Symmetry, World
 from bopask.priors.carry import Carried, Scene
-from bopask.priors.contacts import depth, place, rests_on
+from bopask.priors.contacts import Overlap, place, rests_on
 from bopask.priors.crossing import PathConfig
 from bopask.priors.paths import base_point, plan_paths
 from bopask.priors.planner import few_waypoints, rrt_connect, shortcut
@@ -264,7 +264,7 @@ def test_a_contact_at_the_start_only_opens_and_is_recorded(sunk):
         move = densify(path.points[:2], 0.001) - path.points[0]
         assert (np.linalg.norm(move[-1, :2]) < 1e-9) == upright
         a, b = (place(layout, models)[k] for k in (source, 1 - source))
-        depths = [depth(a, b, m) for m in move[move[:, 2] < 0.04]]
+        depths = [Overlap.of(a, b, 0.05).depth(m) for m in move[move[:, 2] < 0.04]]
         assert (np.diff(np.minimum.accumulate(depths)) <= 0).all() and np.max(np.diff(depths)) <= 2.1e-4
         assert depths[-1] == 0
 

@@ -80,18 +80,18 @@ def test_a_killed_run_resumes_to_the_same_bytes(demo, sample):
 
     calls = []
 
-    def killed(job, output, scene_id):
+    def killed(output, job, unit):
         if len(calls) == 2:
             raise KeyboardInterrupt
-        calls.append(scene_id)
-        original(job, output, scene_id)
+        calls.append(unit)
+        original(output, job, unit)
 
-    original = pipeline.generate_scene
-    pipeline.generate_scene = killed
+    original = pipeline.generate_unit
+    pipeline.generate_unit = killed
     try:
         assert main(["generate", str(sample), "--split", "train", "--out", str(out)]) == 130
     finally:
-        pipeline.generate_scene = original
+        pipeline.generate_unit = original
     assert (out / ".work").is_dir()
     generate(sample, out, "train")
     assert digest(out) == digest(demo)

@@ -56,6 +56,28 @@ def test_left_front_and_closer_order_the_objects_of_a_frame(seed, margin, n):
         assert not (through & ~holds).any()  # then a is before c, and that is asked too
 
 
+def sliver(obj_id: int, size, rng: np.random.Generator) -> Model:
+    """A tetrahedron of a box's corners: its middle along an axis may lie far from that of the box."""
+    corners = box_mesh(size).vertices[rng.permutation(8)[:4]]
+    faces = np.array([[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]], np.int32)
+    return Model(obj_id, Mesh(corners, faces), Box(np.eye(4), np.asarray(size)), Symmetry(), f"sliver-{obj_id}-{size}")
+
+
+@given(st.integers(0, 500))
+def test_relations_hold_between_meshes_that_do_not_fill_their_boxes(seed):
+    boxes, layout = table_scene(seed, n=7, cameras=4)
+    rng = np.random.default_rng(seed)
+    block = block_of(layout, {o: sliver(o, m.box.size, rng) for o, m in boxes.items()})
+    vertices = [block.models[int(o)].mesh.vertices for o in layout.obj_ids]
+    away = -np.einsum("fij,fi->fj", block.T_world_cam[:, :3, :3], block.toward_viewer)
+    for relation, holds in ordered(block).items():
+        for f, a, b in zip(*np.nonzero(holds), strict=True):
+            in_cam = [se3.transform(block.T_cam_obj[f, i], vertices[i]) for i in (a, b)]
+            measure = {"left": lambda p: p[:, 0], "front": lambda p, f=f: p @ away[f]}
+            at_a, at_b = (measure.get(relation, lambda p: np.linalg.norm(p, axis=1))(points) for points in in_cam)
+            assert (at_a.min() + at_a.max()) / 2 < at_b.min() and at_a.max() < (at_b.min() + at_b.max()) / 2
+
+
 @given(st.integers(0, 200))
 def test_above_never_runs_in_a_circle(seed):
     rng = np.random.default_rng(seed)

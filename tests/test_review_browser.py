@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from review_server import full, serving, with_pictures
 from view_rows import CORNERS, told, write_out
 
+from bopask.bench.lab import Lab, lab
 from bopask.cli import main
 from bopask.review.events import Events, store_of
 
@@ -223,6 +225,34 @@ def test_layers_zoom_and_pan(browser: Any, address: str) -> None:
     tab.keyboard.press("0")
     assert tab.evaluate(view) == pytest.approx(before)
     assert clean(tab, address)
+
+
+def test_what_has_no_answer_yet_is_given_one_point_by_point(browser: Any, tmp_path: Path) -> None:
+    photos = Path(__file__).parent.parent / "src/bopask/data/sample/train/000000/rgb"
+    (questions := tmp_path / "questions.jsonl").write_text(
+        '{"image": "000000.jpg", "task": "grasp", "question": "How would you grasp the nearest thing?"}', "utf-8"
+    )
+    lab(Lab(photos, questions, out := tmp_path / "out"))
+    with serving(out) as (address, _):
+        tab = opened(browser, address, "Ann")
+        expect(tab.locator("#given")).to_contain_text("Grasp center (1 of 5)")
+        expect(tab.locator("#accept")).to_be_disabled()
+        for n, (x, y) in enumerate([(400, 300), (350, 330), (450, 330), (350, 390), (450, 390), (460, 400)], 1):
+            tab.mouse.click(x, y)
+            expect(tab.locator(".handle")).to_have_count(min(n, 5))
+        tab.keyboard.press("Backspace")
+        expect(tab.locator(".handle")).to_have_count(4)
+        tab.mouse.click(440, 380)
+        drag(tab, handle(tab, 4), (12, 8))
+        if shown := os.environ.get("BOPASK_SHOTS"):
+            tab.screenshot(path=f"{shown}/lab.png")
+        with tab.expect_response("**/api/record"):
+            tab.click("#fix")
+        assert not tab.errors
+    assert main(["review", "export", str(out), "--out", str(tmp_path / "verified")]) == 0
+    (found,) = pq.read_table(tmp_path / "verified" / "data").to_pylist()
+    assert len(found["answer_points"]) == 5
+    assert re.fullmatch(r"Grasp center: \[\d+, \d+\], .*Right finger tip: \[\d+, \d+\]", found["answer"])
 
 
 def test_answer_mode_hides_the_truth_and_keeps_replies(browser: Any, address: str, out: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_executors_give_every_result(workers):
 
 
 def test_a_dead_worker_is_a_clear_error():
-    with pytest.raises(BopaskError, match="Run the same command again"):
+    with pytest.raises(BopaskError, match="run the same command again"):
         list(LocalExecutor(2).run(double, [1, 99]))
 
 

@@ -1,4 +1,4 @@
-"""One command a verb: parse, call, exit code. 0 done, 1 verify found a disagreement, 2 the input or the
+"""One command a verb: parse, call, exit code. 0 done, 1 verify or diff found a difference, 2 the input or the
 arguments are at fault, 130 interrupted."""
 
 from __future__ import annotations
@@ -7,11 +7,13 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from bopask import __version__
 from bopask.errors import BopaskError, InputError
+from bopask.store.files import place
 
 if TYPE_CHECKING:
     from bopask.job import Job, Tally
@@ -24,8 +26,8 @@ Number = TypeVar("Number", int, float)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    args = parser().parse_args(_spelled_out(sys.argv[1:] if argv is None else argv))
     try:
+        args = parser().parse_args(_spelled_out(sys.argv[1:] if argv is None else argv))
         return int(args.verb(args) or 0)
     except BopaskError as error:
         print(f"bopask: {error}", file=sys.stderr)
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _plan(verbs)
     _grasps(verbs)
     _verify(verbs)
+    _diff(verbs)
     _synth(verbs)
     _rewrite(verbs)
     _export(verbs)
@@ -57,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _score(verbs)
     _baseline(verbs)
     _select(verbs)
+    _lab(verbs)
     _report(verbs)
     return top
 
@@ -130,9 +134,12 @@ def _up_sources(args: argparse.Namespace, out: Path) -> tuple[UpSource, ...]:
 def _generate(verbs: Verbs) -> None:
     verb = verbs.add_parser("generate", help="BOP folder -> question set, manifest and report")
     _run_options(verb)
-    verb.add_argument("--out", type=Path, required=True, help="output folder")
+    verb.add_argument("--out", type=place, required=True, help="output folder; a URL too, as s3://bucket/questions")
     verb.add_argument("--grasps", type=Path, help="folder that `bopask grasps` wrote, instead of sampled grasps")
-    verb.add_argument("--workers", type=int, default=1, help="processes; the output does not depend on it")
+    verb.add_argument("--workers", type=int, default=1, help="units at once; the output does not depend on it")
+    verb.add_argument(
+        "--executor", default="local", help="where they run: local, ray[:ADDRESS], slurm[:OPTION=VALUE,…]"
+    )
     verb.add_argument("--embed-images", action="store_true", help="put the pictures into the rows")
     verb.add_argument("--licence", default="see the dataset's own licence", help="licence text written into the rows")
     verb.add_argument("--overwrite", action="store_true", help="start anew, replacing the run in OUT")
@@ -141,11 +148,11 @@ def _generate(verbs: Verbs) -> None:
 
 def generate(args: argparse.Namespace) -> None:
     from bopask.pipeline import generate as run
+    from bopask.run.executor import executor_named
 
-    if args.workers < 1:
-        raise InputError("--workers", f"is {args.workers}", "Give 1 or more")
-    settings = {name: getattr(args, name) for name in ("grasps", "workers", "embed_images", "licence", "overwrite")}
-    tally = run(_job(args, args.out, **settings))
+    settings = {name: getattr(args, name) for name in ("grasps", "embed_images", "licence", "overwrite")}
+    job = _job(args, args.out, **settings)
+    tally = run(replace(job, executor=executor_named(args.executor, args.workers, job.cache_path / "tasks")))
     print(_summary(tally) if tally.frames else f"{args.out} holds this run already, complete: nothing to do.")
     print(f"Look at the answers: {args.out / 'report.html'}")
 
@@ -236,6 +243,25 @@ def verify(args: argparse.Namespace) -> int:
     print(table(verdict))
     print(f"Look at the answers: {args.out / 'report.html'}")
     return 0 if verdict.agrees else 1
+
+
+def _diff(verbs: Verbs) -> None:
+    verb = verbs.add_parser("diff", help="what changed from one question set to another: rows, columns, configuration")
+    verb.add_argument("a", type=place, help="output folder of generate, rewrite or review export")
+    verb.add_argument("b", type=place, help="another one")
+    verb.add_argument("--json", action="store_true", help="everything, for programs")
+    verb.set_defaults(verb=diff)
+
+
+def diff(args: argparse.Namespace) -> int:
+    """0: the same; 1: they differ."""
+    from bopask.store.diff import diff as run
+    from bopask.store.diff_text import text
+    from bopask.store.files import to_json
+
+    found = run(args.a, args.b)
+    print(to_json(found.as_json(), indent=True).decode() if args.json else text(found))
+    return 1 if found else 0
 
 
 def _synth(verbs: Verbs) -> None:
@@ -345,6 +371,7 @@ def _export(verbs: Verbs) -> None:
     verb.add_argument("--images", default="", help="link, copy or reference them (link; verl and vlmeval: copy)")
     verb.add_argument("--bop", type=Path, help="BOP folder with the images (default: where generate found it)")
     verb.add_argument("--at", default="", help="where the folder will lie, for readers that know no relative paths")
+    verb.add_argument("--dialect", default="", help="how the model writes points (docs/dialects.md; pixels by default)")
     verb.add_argument("--shard-rows", type=int, default=0, help="begin a new file after so many rows (0: one file)")
     verb.add_argument("--overwrite", action="store_true", help="replace the export in --out")
     verb.set_defaults(verb=export)
@@ -355,7 +382,7 @@ def export(args: argparse.Namespace) -> None:
     from bopask.export.run import export as run
 
     tasks = tuple(t.strip() for t in args.tasks.split(",") if t.strip())
-    names = ("to", "images", "bop", "at", "shard_rows", "overwrite")
+    names = ("to", "images", "bop", "at", "dialect", "shard_rows", "overwrite")
     settings = {name: getattr(args, name) for name in names}
     outcome = run(Request(args.source, args.out, tasks=tasks, **settings))
     print(outcome.text() if outcome else f"{args.out} holds this export already, complete: nothing to do.")
@@ -615,6 +642,26 @@ def select(args: argparse.Namespace) -> None:
     print(text(run(Selection(args.data, args.out, args.n, args.seed, tuple(args.not_scenes_of), args.overwrite))))
     write_report(args.out, bop_root_of(args.out))
     print(f"Look at the answers: {args.out / 'report.html'}")
+
+
+def _lab(verbs: Verbs) -> None:
+    verb = verbs.add_parser("lab", help="one's own photos and questions, for people to answer on the review page")
+    verb.add_argument("photos", type=Path, help="folder of photos (JPEG, PNG, …)")
+    verb.add_argument("questions", type=Path, help='lines of {"image": …, "task": …, "question": …}')
+    verb.add_argument("--out", type=Path, required=True, help="folder of the data set, as yet without answers")
+    verb.add_argument("--name", default="lab", help="of the data set (lab)")
+    verb.add_argument("--licence", default="the photographer's", help="of the photos")
+    verb.add_argument("--overwrite", action="store_true", help="replace the set in --out")
+    verb.set_defaults(verb=lab)
+
+
+def lab(args: argparse.Namespace) -> None:
+    from bopask.bench.lab import Lab
+    from bopask.bench.lab import lab as run
+
+    made = run(Lab(args.photos, args.questions, args.out, args.name, args.licence, args.overwrite))
+    print(f"{made.rows:,} questions about {made.frames:,} photos, as yet without answers")
+    print(f"Answer them: bopask review {args.out}, then bopask review export {args.out} VERIFIED")
 
 
 def _report(verbs: Verbs) -> None:

@@ -5,7 +5,8 @@
     ├── UnsupportedError   a BOP variant that is known and refused by name
     ├── OutputError        the output folder cannot be written, or holds something else
     ├── MissingExtra       an optional package is not installed
-    └── MissingGL          the system has no OpenGL to draw with
+    ├── MissingGL          the system has no OpenGL to draw with
+    └── WorkerLost         a process or host that worked for the run is gone
 
 An *expected* no (no path, object out of view) is not an error: see `nouns.Skip`.
 """
@@ -61,3 +62,17 @@ class MissingGL(BopaskError):
 
     def __reduce__(self) -> tuple[type[MissingGL], tuple[str]]:
         return type(self), (self.why,)
+
+
+class WorkerLost(BopaskError):
+    """`who` worked for a run and is gone, its unit unfinished; `hint` is what to look at, besides resuming."""
+
+    def __init__(self, who: str, hint: str) -> None:
+        self.who, self.hint = who, hint
+        super().__init__(
+            f"{who} vanished: it was killed, or ran out of memory or time. What is finished is kept: run the same"
+            f" command again to resume ({hint})."
+        )
+
+    def __reduce__(self) -> tuple[type[WorkerLost], tuple[str, str]]:
+        return type(self), (self.who, self.hint)

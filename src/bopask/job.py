@@ -1,4 +1,4 @@
-"""Job: what a run is asked to do. Tally: what it counted."""
+"""Job: what a run is asked to do. Unit: the part of it that one worker does at a time. Tally: what it counted."""
 
 from __future__ import annotations
 
@@ -18,19 +18,24 @@ from bopask.bop.folder import BopFolder
 from bopask.errors import InputError
 from bopask.nouns import Skip
 from bopask.priors.grasps.sources.file import FromFile
+from bopask.run.executor import Executor
+from bopask.run.local import LocalExecutor
 from bopask.store.cache import Cache
-from bopask.store.files import sha256_of
+from bopask.store.files import is_local, sha256_of
 from bopask.world.depth import DepthPlane
 from bopask.world.resting import RestingFaces
 from bopask.world.up import UpSource
 
 BLOCK = 256
 """Frames asked about at once: bounds memory, and is part of the output's definition (wordings are drawn a block)."""
+SHARD = 8 * BLOCK
+"""Frames after which a long scene begins a new shard, so that several workers can share it: part of the definition too,
+for a shard is a file; the rows do not depend on it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to generate. Equal jobs on equal input give equal bytes; `workers` and `cache` change only the time."""
+    """What to generate. Equal jobs on equal input give equal bytes; `executor` and `cache` change only the time."""
 
     folder: Path
     split: str
@@ -49,7 +54,7 @@ class Job:
     embed_images: bool = False
     keep_going: bool = False
     overwrite: bool = False
-    workers: int = 1
+    executor: Executor = field(default_factory=LocalExecutor)
     cache_dir: Path | None = None
     grasps: Path | None = None
     """A folder that `bopask grasps` wrote; sampled when None."""
@@ -72,6 +77,7 @@ class Job:
             "grasps": repr(FromFile(self.grasps)) if self.grasps else "",
             "scenes": list(self.scenes),
             "block": BLOCK,
+            "shard": SHARD,
         }
 
     @property
@@ -82,8 +88,13 @@ class Job:
 
     @property
     def cache(self) -> Cache:
-        """Beside the output, never in the user's data."""
-        return Cache(self.cache_dir or self.out.with_name(self.out.name + ".cache"))
+        return Cache(self.cache_path)
+
+    @property
+    def cache_path(self) -> Path:
+        """Beside the output, never in the user's data; in the working folder where the output is a URL."""
+        beside = self.out.with_name(self.out.name + ".cache") if is_local(self.out) else Path(self.out.name + ".cache")
+        return (self.cache_dir or beside).absolute()
 
     def needs(self, *tasks: str) -> bool:
         return not set(tasks).isdisjoint(self.tasks)
@@ -110,9 +121,48 @@ class Job:
         return self.scenes or scenes
 
 
+@dataclass(frozen=True, order=True)
+class Unit:
+    """What one worker does at a time and one shard holds: a scene, or of a long one the blocks that begin in SHARD of
+    its frames, counted in the order of its layouts. Sorts as units should begin: the first part of every scene, largest
+    first, then the next ones, which find the layout's priors in the cache by then."""
+
+    part: int
+    order: int
+    """Minus the number of objects in all its frames together: the more work, the sooner."""
+    scene_id: int
+    parts: int = 1
+
+    @property
+    def name(self) -> str:
+        """Of the shard, after the split; names sort as scenes and their frames do."""
+        return f"{self.scene_id:06d}" + (f"-{self.part:04d}" if self.parts > 1 else "")
+
+    def blocks(self, before: int, frames: int) -> list[int]:
+        """First frames of the blocks that are this unit's, in a layout whose frames follow `before` others."""
+        return [start for start in range(0, frames, BLOCK) if (before + start) // SHARD == self.part]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a scene holds, as far as it decides how its work is cut."""
+
+    scene_id: int
+    frames: int
+    """With objects in them."""
+    instances: int
+    """Objects in all frames together."""
+    obj_ids: frozenset[int]
+
+    @property
+    def units(self) -> list[Unit]:
+        parts = max(1, -(-self.frames // SHARD))
+        return [Unit(part, -self.instances // parts, self.scene_id, parts) for part in range(parts)]
+
+
 @dataclass
 class Tally:
-    """Counts of a scene or a run. Seconds and memory are printed, never written: they must not change the bytes."""
+    """Counts of a unit or a run. Seconds and memory are printed, never written: they must not change the bytes."""
 
     rows: int = 0
     frames: int = 0
@@ -145,7 +195,7 @@ class Tally:
         self.skips.update({f"budget/{reason}": n for reason, n in choice.left_out.items()})
 
     def add(self, other: Mapping[str, Any]) -> None:
-        """Adds the tally of a scene, as it was stored."""
+        """Adds the tally of a unit, as it was stored."""
         self.rows += other["rows"]
         self.frames += other["frames"]
         for task, counts in other["tasks"].items():

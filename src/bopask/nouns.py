@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from bopask.arrays import Array
 from bopask.geometry.box import Box
-from bopask.geometry.mesh import Mesh
+from bopask.geometry.mesh import Mesh, extreme_points
 
 
 class FrameKey(NamedTuple):
@@ -86,6 +87,11 @@ class Model:
     sha256: str
     """Of the mesh file: caches and manifests are keyed by content."""
     path: Path | None = None
+
+    @cached_property
+    def extremes(self) -> Float[Array, "d 3"]:
+        """Vertices (m) that reach farthest: what the mesh extends to, which its box may exceed."""
+        return extreme_points(self.mesh)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     BOP folder -read-> Frame -arrange-> Layout -derive-> Priors -ask-> Question -> shards, manifest, card, report
 
-`generate` runs it a scene at a time on an executor. Every expected no is counted; a bad file is an error, or, with
+`generate` runs it a unit at a time on an executor. Every expected no is counted; a bad file is an error, or, with
 `keep_going`, one more counted skip.
 """
 
@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -37,8 +37,8 @@ from bopask.ask.rows import SCHEMA, Origin, to_table
 from bopask.ask.tasks import TASKS
 from bopask.ask.variety import language
 from bopask.bop.folder import BopFolder, open_bop
-from bopask.errors import InputError
-from bopask.job import BLOCK, Job, Tally
+from bopask.errors import InputError, OutputError
+from bopask.job import BLOCK, Contents, Job, Tally, Unit
 from bopask.nouns import Arrangement, Frame, GraspSet, Layout, Model, Priors, Skip, View
 from bopask.priors import candidates
 from bopask.priors import derive as priors_of
@@ -46,16 +46,18 @@ from bopask.priors.grasps.gripper import load_gripper
 from bopask.priors.grasps.sampler import load_or_sample
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.rng import rng_for
-from bopask.run.local import LocalExecutor
 from bopask.store.card import card
 from bopask.store.embed import embedded, embedded_schema
-from bopask.store.files import atomic, key_of, sha256_of, write_json
+from bopask.store.files import atomic, is_local, key_of, sha256_of, sweep, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
 from bopask.view.report import write_report
 from bopask.world.arrange import arrange
 from bopask.world.up import find_world
 from bopask.world.visibility import look
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def generate(job: Job) -> Tally:
@@ -66,41 +68,43 @@ def generate(job: Job) -> Tally:
     Raises:
         InputError: the folder, its files or the arguments are at fault (bad frames are skipped with `keep_going`).
         OutputError: the output cannot be written or holds another run.
+        BopaskError: a worker vanished, or what it wrote did not arrive here.
     """
     folder = open_bop(job.folder)
     scenes = job.scenes_of(folder)
     inputs = {path.as_posix(): sha256_of(folder.root / path) for path in folder.input_files(job.split)}
     output = Output(job.out, key_of(__version__, job.config(), job.split, job.dataset, job.licence, inputs))
     if output.complete and not job.overwrite:
+        output.close()
         return Tally()
     output.open(job.overwrite)
-    executor = LocalExecutor(job.workers)
-    todo = [scene for scene in scenes if output.finished(f"{scene:06d}") is None]
+    sweep(job.cache_path)
+    found = {of.scene_id: of for of in run("read", job, contents_of, scenes)}
+    units = [unit for scene in scenes for unit in found[scene].units]
+    todo = sorted(unit for unit in units if output.finished(unit.name) is None)
     if job.needs("grasp", "rearrangement"):
-        obj_ids = sorted(set().union(*executor.run(partial(objects_in, job), todo)))
-        run("grasps", executor.run(partial(sample_object, job), obj_ids), len(obj_ids))
-    run("scenes", executor.run(partial(generate_scene, job, output), todo), len(todo))
-    total = Tally()
-    for scene in scenes:
-        total.add(output.finished(f"{scene:06d}") or {})
+        run("grasps", job, sample_object, sorted(set().union(*(found[unit.scene_id].obj_ids for unit in todo))))
+    run("shards", job, partial(generate_unit, output), todo)
+    total = gather(output, units)
     finish(folder, job, output, inputs, total)
     return total
 
 
-def run(what: str, results: Iterator[object], n: int) -> None:
-    """Drains an executor's results behind a progress bar."""
-    for _ in tqdm(results, what, total=n, unit=""):
-        pass
+def run(what: str, job: Job, function: Callable[[Job, Item], Result], items: Sequence[Item]) -> list[Result]:
+    """function(job, item) of each item on the job's executor, in any order, behind a progress bar."""
+    return list(tqdm(job.executor.run(partial(function, job), items), what, total=len(items), unit=""))
 
 
-def objects_in(job: Job, scene_id: int) -> set[int]:
-    """Objects of a scene; what is bad in it is told, or counted, when the scene's turn comes."""
+def contents_of(job: Job, scene_id: int) -> Contents:
+    """What is in a scene; what is bad in it is told, or counted, when the scene's turn comes."""
     frames = open_bop(job.folder).read_scene(job.split, scene_id, keep_going=True).frames
-    return {int(o) for o in np.unique(np.concatenate([f.obj_ids for f in frames]))} if frames else set()
+    shown = [len(frame.obj_ids) for frame in frames if len(frame.obj_ids)]
+    ids = frozenset(int(o) for o in np.unique(np.concatenate([np.zeros(0, int), *(f.obj_ids for f in frames)])))
+    return Contents(scene_id, len(shown), sum(shown), ids)
 
 
 def sample_object(job: Job, obj_id: int) -> None:
-    """Dense grasps of one object into the cache, so that no two scenes compute the same ones."""
+    """Dense grasps of one object into the cache, so that no two units compute the same ones."""
     try:
         dense_grasps(job, open_bop(job.folder).models(), [obj_id])
     except InputError:
@@ -108,20 +112,39 @@ def sample_object(job: Job, obj_id: int) -> None:
             raise
 
 
-def generate_scene(job: Job, output: Output, scene_id: int) -> None:
-    """One scene through the whole line, into one shard; its counts into the run's working state."""
+def generate_unit(output: Output, job: Job, unit: Unit) -> None:
+    """One unit through the whole line, into one shard; its counts into the run's working state."""
     start = perf_counter()
+    if output.finished(unit.name) is not None:  # by a worker that outlived the run before
+        return
     station = Station(job, open_bop(job.folder), Tally())
-    tables = station.tables(scene_id)
+    tables = station.tables(unit)
     schema = SCHEMA
     if job.embed_images:
         whole = (table.cast(SCHEMA) for table in tables)  # a slice of dictionary arrays carries the whole dictionary
         tables, schema = embedded(whole, station.folder.root), embedded_schema(SCHEMA)
-    station.tally.rows = write_shard(job.out / "data" / f"{job.split}-{scene_id:06d}.parquet", tables, schema)
+    shard = job.out / "data" / f"{job.split}-{unit.name}.parquet"
+    station.tally.rows = write_shard(shard, tables, schema)
     seconds = station.tally.seconds
     seconds["write"] = perf_counter() - start - sum(seconds.values())
     station.tally.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    output.finish(f"{scene_id:06d}", vars(station.tally))
+    output.finish(unit.name, vars(station.tally), shard, *station.beside)
+
+
+def gather(output: Output, units: Sequence[Unit]) -> Tally:
+    """The counts of all units together.
+
+    Raises:
+        OutputError: the workers wrote somewhere else.
+    """
+    total = Tally()
+    for unit in units:
+        told = output.finished(unit.name)
+        if told is None:
+            wrong = f"shard {unit.name} was made and is not here"
+            raise OutputError(output.path, wrong, "Give an --out that all workers share under the same name")
+        total.add(told)
+    return total
 
 
 @dataclass(frozen=True)
@@ -131,20 +154,35 @@ class Station:
     job: Job
     folder: BopFolder
     tally: Tally
+    beside: list[Path] = field(default_factory=list)
+    """Files that were written besides the rows."""
 
-    def tables(self, scene_id: int) -> Iterator[pa.Table]:
-        """read -> arrange -> derive -> look -> ask, a table a block of frames."""
-        models, frames = self.folder.models(), self.read(scene_id)
+    def tables(self, unit: Unit) -> Iterator[pa.Table]:
+        """read -> arrange -> derive -> look -> ask, a table a block of frames.
+
+        A scene is counted in its first part, a layout where its first block is.
+        """
+        models, frames = self.folder.models(), self.counting(unit.part == 0).read(unit.scene_id)
         with self.timed("arrange"):
             arrangements = arrange(frames, models)
         names = self.names()
+        before = 0
         for arrangement in arrangements:
-            layout, priors = self.derive(arrangement)
-            self.note(layout, priors)
-            self.lay_open(layout, priors)
-            view, n, told = self.look(layout), len(layout.arrangement.frames), dict[str, Any]()
-            for start in range(0, n, BLOCK):
-                yield self.ask(layout, priors, view, names, np.arange(start, min(start + BLOCK, n)), told)
+            starts = unit.blocks(before, len(arrangement.frames))
+            before += len(arrangement.frames)
+            if not starts:
+                continue
+            layout, priors = self.counting(starts[0] == 0).derive(arrangement)
+            if starts[0] == 0:
+                self.note(layout, priors)
+                self.lay_open(layout, priors)
+            n, told = len(layout.arrangement.frames), dict[str, Any]()  # of which damaged ones are gone
+            for block in (np.arange(start, min(start + BLOCK, n)) for start in starts if start < n):
+                yield self.ask(layout, priors, self.look(layout, block), names, block, told)
+
+    def counting(self, counts: bool) -> Station:
+        """This station; or, for what another unit counts, one that keeps the time alone."""
+        return self if counts else replace(self, tally=Tally(seconds=self.tally.seconds))
 
     def names(self) -> Names:
         """What the objects may be called."""
@@ -200,6 +238,7 @@ class Station:
             key = priors_of.key_for(*given, self.job.seed, ("rearrangement",))
             found = self.job.cache.arrays("candidates", key, lambda: candidates.candidates(*given, priors))
             path = self.job.out / "candidates" / f"{layout.key}.parquet"
+            self.beside.append(path)
             candidates.write_candidates(path, found, layout, priors, gripper)
 
     def find_world(self, arrangement: Arrangement) -> Layout:
@@ -216,27 +255,24 @@ class Station:
         self.tally.skip(*skips)
         return Layout(arrangement, world)
 
-    def look(self, layout: Layout) -> View:
-        """Who is visible in every frame."""
+    def look(self, layout: Layout, frames: Int[Array, "F"]) -> View:
+        """Who is visible in a block of frames."""
         arrangement, models = layout.arrangement, self.folder.models()
         with self.timed("look"):
-            arrays = self.job.cache.arrays(
-                "views", view_key(arrangement, models), lambda: vars(look(arrangement, models, slice(None)))
-            )
-        return View(**arrays)
+            key = view_key(arrangement, frames, models)
+            return View(**self.job.cache.arrays("views", key, lambda: vars(look(arrangement, models, frames))))
 
     def ask(
         self, layout: Layout, priors: Priors, view: View, names: Names, frames: Int[Array, "F"], told: dict[str, Any]
     ) -> pa.Table:
-        """The rows of a block of frames; `told` is kept from one block of a layout to the next."""
+        """The rows of a block of frames, of which `view` is the view; `told` goes from a layout's block to the next."""
         with self.timed("ask"):
             rng = rng_for(self.job.seed, "ask", f"{layout.key}/{frames[0]}")
-            seen = View(view.visib_fract[frames], view.bbox[frames], view.anchor[frames])
-            nobody = np.full(seen.visib_fract.shape, -1)
-            block = Block(layout, priors, frames, self.folder.models(), seen, (), nobody, self.job.ask, told=told)
+            nobody = np.full(view.visib_fract.shape, -1)
+            block = Block(layout, priors, frames, self.folder.models(), view, (), nobody, self.job.ask, told=told)
             alone = len(set(layout.obj_ids.tolist())) == block.n
             block = block.called(refer(seen_in(block, alone), names, rng, names.described))
-            self.count_unnamed(layout, names, block.phrase, seen)
+            self.count_unnamed(layout, names, block.phrase, view)
             asked = {task: list(self.count(task, TASKS[task](block))) for task in self.job.tasks}
             choice = choose(asked, self.job.budget, rng)
             self.tally.note(choice)
@@ -293,10 +329,10 @@ def dense_grasps(job: Job, models: Mapping[int, Model], obj_ids: Sequence[int]) 
     return load_or_sample(models, obj_ids, load_gripper(), job.seed, cache / "grasps" if cache else None)
 
 
-def view_key(arrangement: Arrangement, models: Mapping[int, Model]) -> str:
-    """Cache key of a layout's views: poses, cameras, meshes, and what the dataset says of visibility."""
+def view_key(arrangement: Arrangement, frames: Int[Array, "F"], models: Mapping[int, Model]) -> str:
+    """Cache key of a block's view: poses, cameras, meshes, and what the dataset says of visibility."""
     digest = hashlib.blake2b(digest_size=16)
-    for frame in arrangement.frames:
+    for frame in (arrangement.frames[f] for f in frames):
         camera = frame.camera
         for array in (
             frame.T_cam_obj,
@@ -306,7 +342,7 @@ def view_key(arrangement: Arrangement, models: Mapping[int, Model]) -> str:
             np.array([camera.width, camera.height]),
         ):
             digest.update(np.ascontiguousarray(array).data)
-    slots = arrangement.slots.tolist()
+    slots = arrangement.slots[frames].tolist()
     return key_of("views", 1, digest.hexdigest(), slots, [models[int(o)].sha256 for o in arrangement.obj_ids])
 
 
@@ -319,7 +355,7 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
         "split": job.split,
         "seed": job.seed,
         "licence": job.licence,
-        "source": Path(os.path.relpath(folder.root, job.out)).as_posix(),
+        "source": Path(os.path.relpath(folder.root, job.out) if is_local(job.out) else folder.root).as_posix(),
         "config": job.config(),
         "versions": {name: version(name) for name in ("numpy", "pyarrow", "embreex", "python-fcl", "ompl", "trimesh")},
         "counts": total.counts(),

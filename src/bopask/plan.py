@@ -88,9 +88,9 @@ def ask_sample(station: Station, layouts: Sequence[tuple[int, int, int]], path: 
     for scene, k, _ in tqdm(layouts, "sample", unit="layout"):
         arrangement = thin(arrange(station.read(scene), station.folder.models())[k], FRAMES)
         layout, priors = station.derive(arrangement)
-        n = len(arrangement.frames)
-        tables.append(station.ask(layout, priors, station.look(layout), names, np.arange(n), {}))
-        shown += n
+        shot = np.arange(len(layout.arrangement.frames))
+        tables.append(station.ask(layout, priors, station.look(layout, shot), names, shot, {}))
+        shown += len(shot)
     write_shard(path, iter(tables), SCHEMA)
     return path.stat().st_size, shown
 

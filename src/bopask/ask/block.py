@@ -174,6 +174,12 @@ class Block:
     def corners_cam(self) -> Float[Array, "F N 8 3"]:
         return box.corners_of(*self.cuboids)
 
+    @cached_property
+    def extremes_cam(self) -> Float[Array, "F N d 3"]:
+        """The points of each mesh that reach farthest."""
+        points = np.stack([self.models[int(o)].extremes for o in self.layout.obj_ids])
+        return se3.transform(self.T_cam_obj, np.broadcast_to(points, (len(self.frames), *points.shape)))
+
     def pixels(self, points_cam: Float[Array, "F ... 3"]) -> Float[Array, "F ... 2"]:
         """Pixels of points in each frame's camera; NaN at or behind it."""
         flat = points_cam.reshape(len(self.frames), -1, 3)

@@ -12,7 +12,7 @@ import numpy as np
 
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import Facts, along, ask_relation, before, decided, phrase_relation, without_hints
+from bopask.ask.relations import Facts, along, ask_relation, before, decided, phrase_relation, solid, without_hints
 from bopask.ask.superlatives import superlative
 
 TEMPLATES = (
@@ -57,5 +57,5 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
 
 def closer_than(block: Block) -> tuple[Facts, Skipped]:
     """Along the distance from the camera's centre."""
-    distance = np.linalg.norm(block.corners_cam, axis=-1)
-    return decided(block, before(*along(distance)), True)
+    distance, of_meshes = (np.linalg.norm(points, axis=-1) for points in (block.corners_cam, block.extremes_cam))
+    return decided(block, before(*along(distance)), solid(block, of_meshes))

@@ -1,7 +1,8 @@
 """Yes/no questions about two or three objects, for the spatial and the depth task.
 
 A relation is told from metric extents: 'a is left of b' when the centre of each lies outside the extent of the other,
-by a margin, along the relation's axis. What is within the margin is doubtful and not asked.
+by a margin, along the relation's axis: those of their boxes, and of the meshes in them, which need not fill a box. What
+is within the margin is doubtful and not asked.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ LOOKING = " as seen by the camera"
 """Whose left and right, whose front and behind are meant."""
 TRIPLES = 2000
 """Threes of objects that are looked at in one layout: all of up to 23 objects."""
+SOLID = 0.25
+"""The share of the margin by which a relation must hold between the meshes too."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Facts:
 def before(center: Float[Array, "F N"], low: Float[Array, "F N"], high: Float[Array, "F N"]) -> Float[Array, "F N N"]:
     """Margin (m) by which a comes before b along an axis: each centre outside the other's extent; negative if not."""
     return np.minimum(low[:, None, :] - center[:, :, None], center[:, None, :] - high[:, :, None])
+
+
+def solid(block: Block, coordinates: Float[Array, "F N d"]) -> Bool[Array, "F N N"]:
+    """Where a comes before b by the coordinates of `Block.extremes_cam` as well."""
+    low, high = coordinates.min(-1), coordinates.max(-1)
+    return before((low + high) / 2, low, high) >= SOLID * block.config.margin
 
 
 def along(coordinates: Float[Array, "F N 8"]) -> tuple[Array, Array, Array]:

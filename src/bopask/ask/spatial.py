@@ -27,6 +27,7 @@ from bopask.ask.relations import (
     before,
     decided,
     phrase_relation,
+    solid,
     without_hints,
 )
 from bopask.ask.superlatives import between, superlative
@@ -163,7 +164,7 @@ def left_of(block: Block) -> tuple[Facts, Skipped]:
     bbox = np.nan_to_num(block.view.bbox)
     u = (bbox[..., 0] + bbox[..., 2]) / 2
     seen = u[:, None, :] - u[:, :, None] >= block.config.margin_px
-    return decided(block, before(*along(block.corners_cam[..., 0])), seen)
+    return decided(block, before(*along(block.corners_cam[..., 0])), seen & solid(block, block.extremes_cam[..., 0]))
 
 
 def in_front_of(block: Block) -> tuple[Facts, Skipped]:
@@ -177,7 +178,9 @@ def in_front_of(block: Block) -> tuple[Facts, Skipped]:
     behind, beside = (x.mean(-1)[:, None, :] - x.mean(-1)[:, :, None] for x in (away, aside))
     z = block.corners_cam[..., 2].mean(-1)
     nearer = z[:, None, :] - z[:, :, None] >= block.config.margin
-    return decided(block, before(*along(away)), nearer & (behind >= np.abs(beside)))
+    awayward = -np.einsum("fij,fi->fj", block.T_world_cam[:, :3, :3], block.toward_viewer)  # camera frame
+    agrees = solid(block, np.einsum("fndi,fi->fnd", block.extremes_cam, awayward))
+    return decided(block, before(*along(away)), nearer & (behind >= np.abs(beside)) & agrees)
 
 
 def above_of(block: Block) -> Facts:

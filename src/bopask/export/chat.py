@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bopask.bench.rewards import truth_of
 from bopask.export.place import Item, Place
 from bopask.store.files import write_json
 
@@ -64,9 +65,10 @@ def _messages(place: Place, item: Item, question: str, answer: str = "") -> dict
 
 
 def trl(place: Place, items: Iterator[Item]) -> None:
-    """TRL's conversational vision format: content in typed parts, pictures in `images` in the order of their parts.
+    """TRL's conversational prompt and completion with pictures, and the truth that `bopask.bench.rewards` reads.
 
     https://huggingface.co/docs/trl/dataset_formats; cast `images` to a list of datasets.Image to have them decoded.
+    SFT trains on the completion; GRPO asks the prompt and hands `truth` and `task` to the reward.
     """
     place.jsonl(place.split, (_parts(place, item) for item in items))
 
@@ -74,11 +76,14 @@ def trl(place: Place, items: Iterator[Item]) -> None:
 def _parts(place: Place, item: Item) -> dict[str, Any]:
     """Every part has both keys: one schema for the whole file."""
     user = [{"type": "image", "text": None}, {"type": "text", "text": item.question}]
-    said = [
-        {"role": "user", "content": user},
-        {"role": "assistant", "content": [{"type": "text", "text": item.answer}]},
-    ]
-    return {"id": item.row["id"], "messages": said, "images": [place.absolute(place.picture(item))]}
+    return {
+        "id": item.row["id"],
+        "prompt": [{"role": "user", "content": user}],
+        "completion": [{"role": "assistant", "content": [{"type": "text", "text": item.answer}]}],
+        "images": [place.absolute(place.picture(item))],
+        "task": item.row["task"],
+        "truth": truth_of(item.row),
+    }
 
 
 def swift(place: Place, items: Iterator[Item]) -> None:
@@ -90,7 +95,7 @@ def swift(place: Place, items: Iterator[Item]) -> None:
 
 
 def _swift(place: Place, item: Item) -> dict[str, Any]:
-    grounded = _grounded(item) if place.own_words else None
+    grounded = _grounded(item) if not place.dialect else None
     if grounded is None:
         if item.row["answer_points"] is not None:
             place.notes["points_without_objects"] += 1

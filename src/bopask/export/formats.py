@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bopask.bench.rewards import TRUTH
 from bopask.export import chat, harness, released, verl
 from bopask.export.place import Item, Place
 
@@ -24,17 +25,17 @@ class Format:
     modes: tuple[str, ...] = ("link", "copy", "reference")
     """What it may be."""
     own_words: bool = False
-    """Its scoring code reads pixels: no other dialect will do."""
+    """Its readers read pixels: no other dialect will do."""
     sharded: bool = True
 
 
 FORMATS: Mapping[str, Format] = {
     "llava": Format(chat.llava),
     "messages": Format(chat.messages),
-    "trl": Format(chat.trl),
+    "trl": Format(chat.trl, TRUTH),
     "swift": Format(chat.swift),
     "verl": Format(verl.verl, verl.COLUMNS, images="copy"),
-    "lmms": Format(harness.lmms, own_words=True),
-    "vlmeval": Format(harness.vlmeval, images="copy", modes=("copy",), own_words=True, sharded=False),
-    "bopask": Format(released.released, released.COLUMNS),
+    "lmms": Format(harness.lmms),
+    "vlmeval": Format(harness.vlmeval, images="copy", modes=("copy",), sharded=False),
+    "bopask": Format(released.released, released.COLUMNS, own_words=True),
 }

@@ -1,8 +1,9 @@
 """Folders for evaluation harnesses: a task of lmms-eval, a TSV and its class for VLMEvalKit.
 
-Both carry the same small scoring code (data/export/score.py.txt), which needs nothing of bopask: exact verdicts, and
-for points the symmetric mean distance of two point sets as a score (docs/exports.md). The scores that know masks, depth
-and sets of right answers are bopask's own; the replies that the harnesses keep can be given to them.
+Both carry the same small scoring code (data/export/score.py.txt): exact verdicts, and for points the symmetric mean
+distance of two point sets as a score (docs/exports.md). It needs nothing of bopask, unless a dialect was asked for,
+which bopask's own parser reads (data/export/in_dialect.py.txt). The scores that know masks, depth and sets of right
+answers are bopask's own; the replies that the harnesses keep can be given to them.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def lmms(place: Place, items: Iterator[Item]) -> None:
     data = to_json([place.absolute(name) for name in names]).decode()
     metrics = "".join(_METRIC.format(task=task) for task in sorted(tasks))
     place.text(f"{place.name}.yaml", _YAML.format(name=place.name, data=data, metrics=metrics))
-    place.text("utils.py", code("lmms_utils").replace("TASKS = ()", f"TASKS = {tuple(sorted(tasks))!r}"))
+    place.text("utils.py", code("lmms_utils", place.dialect).replace("TASKS = ()", f"TASKS = {tuple(sorted(tasks))!r}"))
 
 
 def _record(item: Item) -> dict[str, Any]:
@@ -90,11 +91,17 @@ def vlmeval(place: Place, items: Iterator[Item]) -> None:
                 image = str(holder)
             kinds = {"category": record.pop("task"), "l2-category": record.pop("subtask")}
             table.writerow({**record, **kinds, "index": index, "image": image})
-    place.text(f"{place.name}.py", code("vlmeval_dataset").replace('NAME = ""', f'NAME = "{place.name}"'))
+    place.text(
+        f"{place.name}.py", code("vlmeval_dataset", place.dialect).replace('NAME = ""', f'NAME = "{place.name}"')
+    )
 
 
-def code(name: str) -> str:
-    """A file of data/export with the scoring code in it."""
+def code(name: str, dialect: str = "") -> str:
+    """A file of data/export with the code in it that scores, and the one that reads replies."""
     folder = files("bopask") / "data" / "export"
-    parts = [(folder / f"{part}.py.txt").read_text("utf-8") for part in (name, "score")]
-    return parts[0].replace("# SCORE\n", parts[1])
+    whole, score, reads = (
+        (folder / f"{part}.py.txt").read_text("utf-8")
+        for part in (name, "score", "in_dialect" if dialect else "own_words")
+    )
+    reads = reads.replace('DIALECT = ""', f"DIALECT = {dialect!r}")
+    return whole.replace("# SCORE\n", f"{reads}\n\n{score}")

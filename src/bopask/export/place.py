@@ -38,8 +38,8 @@ class Place:
     """Where the folder will lie when it is read, for readers that resolve no relative path; '' = its own folder."""
     shard_rows: int = 0
     """Rows after which a new file is begun; 0 = one file."""
-    own_words: bool = True
-    """Question and answer are the row's own: points are pixels of the original image."""
+    dialect: str = ""
+    """In which the answers are written; '' for the rows' own words: points are pixels of the original image."""
     notes: Counter[str] = field(default_factory=Counter)
     """What rows had to go without, by reason."""
 

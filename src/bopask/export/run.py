@@ -18,14 +18,15 @@ from typing import Any
 
 import orjson
 
+from bopask.bench.dialects import dialect_named
 from bopask.errors import InputError, OutputError
 from bopask.export.files import MODES, Files
 from bopask.export.formats import FORMATS, Format
 from bopask.export.place import Item, Place
-from bopask.export.source import Source, Writer, as_it_stands, open_source
+from bopask.export.source import Source, Writer, as_it_stands, in_dialect, open_source
 from bopask.store.files import key_of, write_json
 
-VERSION = 1
+VERSION = 2
 """Of the formats: part of the fingerprint."""
 BASE = ("id", "task", "subtask", "question", "answer", "answer_points", "phrases", "width", "height")
 """Columns that every format, and a writer, reads."""
@@ -48,9 +49,13 @@ class Request:
     at: str = ""
     shard_rows: int = 0
     overwrite: bool = False
-    writer: Writer = as_it_stands
     dialect: str = ""
-    """The writer's name; '' for the rows' own words."""
+    """Of the model that is trained or asked, as docs/dialects.md has it; '' for the rows' own words."""
+
+    @property
+    def writer(self) -> Writer:
+        """Raises InputError where there is no such dialect."""
+        return in_dialect(dialect_named(self.dialect)) if self.dialect else as_it_stands
 
     def options(self) -> dict[str, Any]:
         names = ("to", "tasks", "images", "at", "shard_rows", "dialect")
@@ -98,7 +103,7 @@ def export(request: Request) -> Outcome | None:
         partial.mkdir(parents=True)
         place = Place(
             partial, Files(dest, partial, source.root, mode), source.manifest, request.at, request.shard_rows,
-            not request.dialect, outcome.notes,
+            request.dialect, outcome.notes,
         )  # fmt: skip
         made.write(place, _items(request, source, made, outcome))
         _finish(place, source, outcome, options, fingerprint)
@@ -126,20 +131,25 @@ def _checked(request: Request) -> Format:
     if request.shard_rows < 0 or (request.shard_rows and not made.sharded):
         raise InputError("--shard-rows", f"is {request.shard_rows} with {request.to}", "Give 0 or leave it out")
     if made.own_words and request.dialect:
-        raise InputError("--dialect", f"is not possible with {request.to}", "Leave it out: its scores read pixels")
+        raise InputError("--dialect", f"is not possible with {request.to}", "Leave it out: its readers read pixels")
     return made
 
 
 def _items(request: Request, source: Source, made: Format, outcome: Outcome) -> Iterator[Item]:
     """Rows in the words of the writer; what cannot be shown or would be misread is left out and counted."""
+    writer = request.writer
     for row, carried in source.rows([*BASE, *made.columns]):
         if request.tasks and row["task"] not in request.tasks:
             continue
-        said = request.writer(row)
-        reason = "no_image" if not row["image"] and carried is None else ""
-        reason = reason or ("media_tag_in_text" if any(t in s for t in TAGS for s in said) else "")
-        if reason:
-            outcome.left_out[reason] += 1
+        said = writer(row)
+        if not row["image"] and carried is None:
+            outcome.left_out["no_image"] += 1
+            continue
+        if said is None:
+            outcome.left_out["outside_the_image"] += 1
+            continue
+        if any(tag in text for tag in TAGS for text in said):
+            outcome.left_out["media_tag_in_text"] += 1
             continue
         outcome.tasks[row["task"]] += 1
         yield Item(row, said.question, said.answer, carried)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bopask.bench.dialects import CHOICES, Dialect, ask_in
 from bopask.errors import InputError
 from bopask.store.dataset import bop_root_or, embeds, read_manifest, shards
 
@@ -26,13 +27,31 @@ class Said(NamedTuple):
     answer: str
 
 
-Writer: TypeAlias = Callable[[Row], Said]
-"""How a row is put into words. A model's dialect is another one than the default."""
+Writer: TypeAlias = Callable[[Row], Said | None]
+"""How a row is put into words; None: it cannot be."""
 
 
 def as_it_stands(row: Row) -> Said:
     """The row's own question and answer: points in whole pixels of the original image."""
     return Said(row["question"], row["answer"])
+
+
+def in_dialect(dialect: Dialect) -> Writer:
+    """Question and answer as a model of that dialect is asked and answers, which `dialect.parse` reads back.
+
+    None of a row whose points lie outside the image: no dialect can say them.
+    """
+
+    def write(row: Row) -> Said | None:
+        task, width, height = row["task"], row["width"], row["height"]
+        told = dialect.instruction(task, row["subtask"], width, height)
+        answer = row["answer"] == "Yes" if task in CHOICES else row["answer_points"]
+        try:
+            return Said(ask_in(row["question"], told), dialect.write(answer, task, width, height))
+        except ValueError:
+            return None
+
+    return write
 
 
 class Stored(NamedTuple):

@@ -31,6 +31,16 @@ def merge_seams(mesh: Mesh, decimals: int = 7) -> Mesh:
     return Mesh(mesh.vertices[first], faces[proper].astype(np.int32))
 
 
+def extreme_points(mesh: Mesh, directions: int = 128) -> Float[Array, "d 3"]:
+    """The vertex that reaches farthest in each of so many directions, evenly spread: a mesh's extent along any axis,
+    to about 1 % of its size."""
+    height = 1 - (2 * np.arange(directions) + 1) / directions
+    turn = np.pi * (3 - np.sqrt(5)) * np.arange(directions)  # the golden angle
+    ring = np.sqrt(1 - height**2)
+    toward = np.stack([ring * np.cos(turn), ring * np.sin(turn), height], -1)
+    return mesh.vertices[(mesh.vertices @ toward.T).argmax(0)]
+
+
 def face_normals(mesh: Mesh) -> tuple[Float[Array, "f 3"], Float[Array, "f"]]:
     """Unit outward normals and areas (m²) of the triangles; a degenerate triangle has normal 0."""
     a, b, c = np.moveaxis(mesh.triangles, 1, 0)

@@ -3,13 +3,15 @@
 Every answer is exact FCL, mesh against mesh, and the support is the half-space z < 0. Where surfaces do not meet but
 the bounds of one object lie within those of the other, a vertex tells whether it is inside the other's material.
 
-The object is only translated, so a state is its offset (m, world) from where it stands, and its world-aligned bounds
-move rigidly: where two bounds are apart no mesh is looked at.
+The object is only translated, so a state is its offset (m, world) from where it stands, and its bounds move rigidly:
+where those of two objects are apart, along the world's axes or along any other of the scene's directions, no mesh is
+looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -20,14 +22,18 @@ from bopask.arrays import Array
 from bopask.geometry.curve import after, densify
 from bopask.geometry.se3 import inverse, transform
 from bopask.nouns import Layout, Model
+from bopask.priors.bounds import HAIR, Between, Bounds
 from bopask.priors.collision import bvh, tree
-from bopask.priors.surface import surface
+from bopask.priors.surface import Inside, surface
 from bopask.priors.sweep import edges, parallelograms
 
 SUPPORT = -1
 """The support's number among the bodies; objects have their index in the layout."""
 STAR: Float[Array, "6 3"] = np.array([[0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
 """Free with a margin means free here and a margin away along each of the object's own axes."""
+
+FIRST, MORE = 16, 256
+"""Places looked at first, and then at once: most motions that are not free are not free at one of the first."""
 
 
 class Scene:
@@ -44,6 +50,7 @@ class Scene:
         """World-aligned bounds (m) of each object's triangles."""
         self.low = np.array([v.min(0) for v in vertices]).reshape(-1, 3)
         self.high = np.array([v.max(0) for v in vertices]).reshape(-1, 3)
+        self.bounds = Bounds(self.models, self.T_world_obj)
         self._fcl, self._request, self._distance = fcl, fcl.CollisionRequest(), fcl.DistanceRequest()
         self.objects = [self.copy(i) for i in range(len(self.models))]
 
@@ -72,6 +79,10 @@ class Carried:
         self.others = [i for i in range(len(scene.models)) if i not in (source, ignored)]
         self.low, self.high = scene.low[source], scene.high[source]
         self._to_low, self._to_high = scene.low[self.others], scene.high[self.others]
+        self._between = Between(scene.bounds, source, self.others)
+        size, sizes = self.high - self.low, self._to_high - self._to_low
+        self._may_nest = (size <= sizes).all(1) | (size >= sizes).all(1)
+        self._insides: dict[int, Any] = {}
         self._object = scene.copy(source)
         self._origin = scene.T_world_obj[source, :3, 3]
         self._star = np.concatenate([np.zeros((1, 3)), STAR @ scene.T_world_obj[source, :3, :3].T])
@@ -80,27 +91,37 @@ class Carried:
         """The bodies that the object meets at an offset."""
         self._object.setTranslation(self._origin + offset)
         met = {i for i in self.others if self.scene.meet(self._object, self.scene.objects[i])}
-        met |= {self.others[b] for _, b in self._nested(offset[None]) if self._buried(offset[None], self.others[b])}
+        _, b = self._nested(offset[None], *self._between.overlaps(offset[None])[:2])
+        met |= {self.others[k] for k in b if self._buried(offset[None], self.others[k])}
         return met | {SUPPORT} if self.low[2] + offset[2] <= 0 else met
 
     def free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> bool:
         """True where the object meets nothing at any of the offsets, nor `margin` (m) beside them (see STAR)."""
         if margin:
-            offsets = (offsets[:, None] + margin * self._star).reshape(-1, 3)
+            offsets = (margin * self._star[:, None] + offsets).reshape(-1, 3)
         if (self.low[2] + offsets[:, 2] <= 0).any():
             return False
+        few = FIRST
+        while len(offsets):
+            if not self._free(offsets[:few]):
+                return False
+            offsets, few = offsets[few:], MORE
+        return True
+
+    def _free(self, offsets: Float[Array, "n 3"]) -> bool:
         meet, objects, place = self.scene.meet, self.scene.objects, self._object.setTranslation
-        translations = self._origin + offsets
-        overlaps = self._overlaps(offsets)
-        for k, b in overlaps:
-            place(translations[k])
+        overlaps = self._between.overlaps(offsets)
+        for k, b in zip(*self._between.meetings(overlaps)[:2], strict=True):
+            place(self._origin + offsets[k])
             if meet(self._object, objects[self.others[b]]):
                 return False
-        k, b = self._nested(offsets, overlaps).T
-        return not any(self._buried(offsets[k[b == body]], self.others[body]) for body in np.unique(b))
+        k, b = self._nested(offsets, *overlaps[:2])
+        return not any(self._buried(offsets[k[b == body]], self.others[body]) for body in set(b.tolist()))
 
     def free_along(self, points: Float[Array, "w 3"], step: float, margin: float = 0.0) -> bool:
         """`free` at places at most `step` (m) apart along a polyline of offsets; with the margin, every half of it."""
+        if self.low[2] + points[:, 2].min() > margin + HAIR and self._between.far(points, margin):
+            return True
         if margin:
             coarse = densify(points, margin / 2)
             if not self.free(coarse[_scattered(len(coarse))], margin):
@@ -108,34 +129,32 @@ class Carried:
         fine = densify(points, step)
         return self.free(fine[_scattered(len(fine))])
 
-    def _overlaps(self, offsets: Float[Array, "n 3"]) -> Int[Array, "m 2"]:
-        """(offset, place among the others) wherever the bounds of the object, moved, overlap those of another."""
-        low, high = (self.low + offsets)[:, None], (self.high + offsets)[:, None]
-        overlap = np.ones((len(offsets), len(self.others)), bool)
-        for axis in range(3):
-            overlap &= low[..., axis] <= self._to_high[:, axis]
-            overlap &= high[..., axis] >= self._to_low[:, axis]
-        return np.argwhere(overlap)
-
-    def _nested(self, offsets: Float[Array, "n 3"], overlaps: Int[Array, "m 2"] | None = None) -> Int[Array, "k 2"]:
-        """Those overlaps in which the bounds of one lie within those of the other."""
-        overlaps = self._overlaps(offsets) if overlaps is None else overlaps
-        k, b = overlaps.T
+    def _nested(
+        self, offsets: Float[Array, "n 3"], k: Int[Array, "m"], b: Int[Array, "m"]
+    ) -> tuple[Int[Array, "i"], Int[Array, "i"]]:
+        """Those overlaps (offset, place among the others) in which the bounds of one lie within those of the other."""
+        may = self._may_nest[b].nonzero()[0]
+        k, b = k[may], b[may]
+        if not len(k):
+            return k, b
         low, high = self.low + offsets[k], self.high + offsets[k]
         inside = ((low >= self._to_low[b]) & (high <= self._to_high[b])).all(1)
         around = ((low <= self._to_low[b]) & (high >= self._to_high[b])).all(1)
-        return overlaps[inside | around]
+        return k[inside | around], b[inside | around]
 
     def _buried(self, offsets: Float[Array, "n 3"], body: int) -> bool:
         """At any of the offsets: is the object inside the material of a body, or the body inside its? Their surfaces do
-        not tell."""
-        scene, source = self.scene, self.source
-        T_obj_world, T_body_world = inverse(scene.T_world_obj[[source, body]])
-        mine = transform(scene.T_world_obj[source], scene.models[source].mesh.vertices[:1]) + offsets
-        its = transform(scene.T_world_obj[body], scene.models[body].mesh.vertices[:1]) - offsets
-        in_body, in_object = transform(T_body_world, mine), transform(T_obj_world, its)
-        solids = (surface(scene.models[body]), in_body), (surface(scene.models[source]), in_object)
-        return any(solid.holds_any(points) for solid, points in solids)
+        not tell; a vertex does."""
+        if body not in self._insides:
+            self._insides[body] = self._inside(self.source, body), self._inside(body, self.source)
+        (mine, at, R), (its, there, R_) = self._insides[body]
+        return mine.holds_any(at + offsets @ R) or its.holds_any(there - offsets @ R_)
+
+    def _inside(self, one: int, other: int) -> tuple[Inside, Float[Array, "3"], Float[Array, "3 3"]]:
+        """The inside of the other, where a vertex of the one stands in its frame (m), and how that is turned."""
+        T_world_one, T_world_other = self.scene.T_world_obj[[one, other]]
+        vertex = transform(inverse(T_world_other) @ T_world_one, self.scene.models[one].mesh.vertices[:1])[0]
+        return Inside(surface(self.scene.models[other])), vertex, T_world_other[:3, :3]
 
     def distance(self, offset: Float[Array, "3"], body: int) -> float:
         """Exact distance (m) to a body with the object at an offset; 0 where they meet."""
@@ -176,11 +195,9 @@ class Carried:
 
     def _bound(self, places: Float[Array, "n 3"], body: int) -> float:
         """A lower bound (m) of the distance to a body anywhere between offsets: that of the bounds."""
-        low, high = self.low + places.min(0), self.high + places.max(0)
         if body == SUPPORT:
-            return max(0.0, float(low[2]))
-        apart = np.maximum(low - self.scene.high[body], self.scene.low[body] - high)
-        return float(np.linalg.norm(np.maximum(apart, 0.0)))
+            return max(0.0, float(self.low[2] + places[:, 2].min()))
+        return self._between.gap(places, self.others.index(body))
 
     def _swept_distance(self, ends: Float[Array, "2 3"], body: int, least: float) -> float:
         """The distance (m) to a body between two offsets, or `least` where that, or the distance at an end, is less."""
@@ -204,6 +221,7 @@ class Carried:
         return min(least, self.scene.distance(swept, self.scene.objects[body]))
 
 
+@lru_cache(256)
 def _scattered(n: int) -> Int[Array, "n"]:
     """0..n-1 spread out: any first few of them sample the whole range (golden-ratio sequence)."""
     return np.argsort(np.arange(n) * 0.6180339887498949 % 1.0, kind="stable")

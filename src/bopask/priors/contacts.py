@@ -36,6 +36,8 @@ RAISE = 0.01
 """A thing that is raised by this much (m) comes off what carries it..."""
 OPENS = 0.3
 """...by at least this share of it. What a thing only grazes, or is sunk into, it slides along: nobody knows."""
+STEEP = 0.5
+"""...and where the contact's normal says that it carries nothing, by so much it may carry after all."""
 STABLE = 0.01
 """A centre of mass within this (m) of what it stands on stays: feet are patches, here told by single points."""
 
@@ -66,9 +68,9 @@ class Placed:
         distance, normals = surface(self.model).signed_distance(transform(inverse(self.T_world_obj), points))
         return distance, rotate(self.T_world_obj, normals)
 
-    def deepest(self, points: Float[Array, "m 3"], at_most: float) -> float:
-        """How far (m) the deepest of the world points is inside this object; 0 when none is. See `Surface.deepest`."""
-        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most)
+    def deepest(self, points: Float[Array, "m 3"], at_most: float, at_least: float) -> float:
+        """How far (m) the deepest of the world points is inside this object. See `Surface.deepest`."""
+        return surface(self.model).deepest(transform(inverse(self.T_world_obj), points), at_most, at_least)
 
     def near(self, points: Float[Array, "m 3"], reach: float) -> Bool[Array, "m"]:
         """Which of the world points lie within `reach` (m) of this object's world-aligned bounds."""
@@ -91,17 +93,17 @@ class Touching:
     """Mean direction of the push of b on a (unit)."""
 
 
-def touching(a: Placed, b: Placed) -> Touching | None:
-    """The contact of a and b, or None when they are further apart than TOUCH."""
-    if ((a.low > b.high + TOUCH) | (b.low > a.high + TOUCH)).any():
+def touching(a: Placed, b: Placed, reach: float = TOUCH) -> Touching | None:
+    """The contact of a and b, or None when they are further apart than `reach` (m)."""
+    if ((a.low > b.high + reach) | (b.low > a.high + reach)).any():
         return None
-    of_a, of_b = b.near(a.points, TOUCH).nonzero()[0][::THIN], a.near(b.points, TOUCH).nonzero()[0][::THIN]
+    of_a, of_b = b.near(a.points, reach).nonzero()[0][::THIN], a.near(b.points, reach).nonzero()[0][::THIN]
     to_b, out_of_b = b.signed_distance(a.points[of_a])
     to_a, out_of_a = a.signed_distance(b.points[of_b])
     distance = np.concatenate([to_b, to_a])
-    if not len(distance) or distance.min() > TOUCH:
+    if not len(distance) or distance.min() > reach:
         return None
-    patch = distance <= min(distance.min() + PATCH, TOUCH)
+    patch = distance <= min(distance.min() + PATCH, reach)
     center = np.concatenate([a.points[of_a], b.points[of_b]])[patch].mean(0)
     # Two witnesses a sample: the surface it is nearest to, and its own. Inside a thin wall the nearest side may be the
     # wrong one; the wall's own two sides then cancel, and the solid partner decides.
@@ -109,14 +111,31 @@ def touching(a: Placed, b: Placed) -> Touching | None:
     return Touching(float(distance.min()), center, push / max(float(np.linalg.norm(push)), 1e-9))
 
 
-def depth(a: Placed, b: Placed, offset: Float[Array, "3"], at_most: float = np.inf) -> float:
-    """How deep (m) `a`, moved by `offset` (m, world), is inside `b`: the deepest surface sample of either in the other.
+@dataclass(frozen=True)
+class Overlap:
+    """How deep `a`, moved by some offset, is inside `b`. Measures a contact that exists; it never decides that a place
+    is free."""
 
-    0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m). Measures a
-    contact that exists; it never decides that a place is free.
-    """
-    of_a, of_b = a.points + offset, b.points - offset
-    return max(b.deepest(of_a[b.near(of_a, 0.0)], at_most), a.deepest(of_b[a.near(of_b, 0.0)], at_most))
+    a: Placed
+    b: Placed
+    of_a: Float[Array, "n 3"]
+    of_b: Float[Array, "k 3"]
+    """Samples (m, world, neither moved) that can come into the other object."""
+
+    @classmethod
+    def of(cls, a: Placed, b: Placed, reach: float) -> Overlap:
+        """For offsets of at most `reach` (m)."""
+        reach += 1e-6
+        return cls(a, b, a.points[b.near(a.points, reach)], b.points[a.near(b.points, reach)])
+
+    def depth(self, offset: Float[Array, "3"], at_most: float = np.inf) -> float:
+        """The depth (m) of the deepest surface sample of either in the other, with a moved by `offset` (m, world).
+
+        0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m).
+        """
+        of_a, of_b = self.of_a + offset, self.of_b - offset
+        in_b = self.b.deepest(of_a[self.b.near(of_a, 0.0)], at_most, 0.0)
+        return self.a.deepest(of_b[self.a.near(of_b, 0.0)], at_most, in_b)
 
 
 @dataclass(frozen=True)
@@ -127,7 +146,7 @@ class Support:
     """j pushes i up: their contact faces up, or at least slants where i is in the air, and opens when i is raised."""
     leans_on: Bool[Array, "N N"]
     """i would not stay by what it stands on (its centre of mass is not above it), and j is where it would fall to; or
-    their contact faces up and does not open: i may be carried by j, or sunk into it."""
+    i may be carried by j: their contact faces up and does not open, or opens steeply though it faces aside."""
 
     @property
     def rests_on(self) -> Bool[Array, "N N"]:
@@ -159,6 +178,8 @@ def support(layout: Layout, models: Mapping[int, Model]) -> Support:
         for j, c in contacts[i].items():
             if c.normal[2] >= slope:
                 (stands if opening(a, placed[j], c.gap) >= OPENS else leans)[i, j] = True
+            elif c.normal[2] >= SLIPPING:
+                leans[i, j] = opening(a, placed[j], c.gap) >= STEEP
         feet = [a.points[a.points[:, 2] < max(a.low[2], 0.0) + TOUCH, :2]] if a.low[2] <= GROUND else []
         feet += [c.center[None, :2] for j, c in contacts[i].items() if stands[i, j]]
         if feet:
@@ -169,10 +190,10 @@ def support(layout: Layout, models: Mapping[int, Model]) -> Support:
 
 
 def opening(a: Placed, b: Placed, gap: float) -> float:
-    """How much of RAISE the gap (m) between a and b opens when a is raised by that; 1 where they then touch no more."""
+    """How much of RAISE the gap (m) between a and b opens when a is raised by that."""
     up = np.array([0.0, 0.0, RAISE])
     raised = replace(a, points=a.points + up, low=a.low + up, high=a.high + up, T_world_obj=_moved(a.T_world_obj, up))
-    contact = touching(raised, b)
+    contact = touching(raised, b, TOUCH + RAISE)
     return 1.0 if contact is None else (contact.gap - gap) / RAISE
 
 

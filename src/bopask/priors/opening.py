@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.priors.carry import SUPPORT, Carried
-from bopask.priors.contacts import Placed, depth
+from bopask.priors.contacts import Overlap, Placed
 
 UP: Float[Array, "3"] = np.array([0.0, 0.0, 1.0])
 
@@ -48,9 +48,11 @@ class Opening:
 
 def find_opening(carried: Carried, placed: list[Placed], config: OpeningConfig) -> Opening | str:
     """The first direction, upright ones first, along which every contact only opens; or why there is none."""
-    at_start = {b: _depth(carried, placed, b, np.zeros(3), np.inf) for b in sorted(carried.hits(np.zeros(3)))}
+    hits, a = sorted(carried.hits(np.zeros(3))), placed[carried.source]
+    overlaps = {b: Overlap.of(a, placed[b], config.longest) for b in hits if b != SUPPORT}
+    at_start = {b: _depth(carried, overlaps, b, np.zeros(3), np.inf) for b in hits}
     for direction in upwards(_away(carried, at_start), config.tilts, config.azimuths):
-        found = _march(carried, placed, at_start, direction, config)
+        found = _march(carried, overlaps, at_start, direction, config)
         if found is not None:
             length, opened = found
             names = {b: "support" if b == SUPPORT else b for b in at_start}
@@ -85,7 +87,7 @@ def _away(carried: Carried, at_start: Iterable[int]) -> Float[Array, "2"]:
 
 def _march(
     carried: Carried,
-    placed: list[Placed],
+    overlaps: Mapping[int, Overlap],
     at_start: Mapping[int, float],
     direction: Float[Array, "3"],
     config: OpeningConfig,
@@ -104,7 +106,7 @@ def _march(
                 del touching[body]
                 continue
             at_most = shallowest + config.deepening + config.step  # one step deepens by no more than its length
-            now = _depth(carried, placed, body, offset, at_most)
+            now = _depth(carried, overlaps, body, offset, at_most)
             if now > shallowest + config.deepening:
                 return None
             touching[body] = min(shallowest, now)
@@ -113,7 +115,9 @@ def _march(
     return None
 
 
-def _depth(carried: Carried, placed: list[Placed], body: int, offset: Float[Array, "3"], at_most: float) -> float:
+def _depth(
+    carried: Carried, overlaps: Mapping[int, Overlap], body: int, offset: Float[Array, "3"], at_most: float
+) -> float:
     if body == SUPPORT:
         return max(0.0, -float(carried.low[2] + offset[2]))
-    return depth(placed[carried.source], placed[body], offset, at_most)
+    return overlaps[body].depth(offset, at_most)

@@ -46,14 +46,16 @@ def edges(model: Model) -> Edges:
 def _edges(mesh: Mesh) -> Edges:
     directed = np.stack([mesh.faces, np.roll(mesh.faces, -1, axis=1)], -1).reshape(-1, 2)
     face = np.arange(len(directed)) // 3
-    keys, edge, count = np.unique(np.sort(directed, -1), axis=0, return_inverse=True, return_counts=True)
-    order = np.argsort(edge.reshape(-1), kind="stable")
+    low, high = np.sort(directed, -1).astype(np.int64).T
+    keys, edge, count = np.unique(low * len(mesh.vertices) + high, return_inverse=True, return_counts=True)
+    ends = np.stack(np.divmod(keys, len(mesh.vertices)), -1)
+    order = np.argsort(edge, kind="stable")
     first = np.cumsum(count) - count
     a = order[first]
     b = np.where(count == 2, order[np.minimum(first + 1, len(order) - 1)], a)
     normals, _ = face_normals(mesh)
     always = (count != 2) | (directed[a] == directed[b]).all(1)
-    return Edges(mesh.vertices[keys], normals[np.stack([face[a], face[b]], -1)], always)
+    return Edges(mesh.vertices[ends], normals[np.stack([face[a], face[b]], -1)], always)
 
 
 def parallelograms(

@@ -36,6 +36,8 @@ def read_judgement(raw: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, 
     None where nothing is said. Raises Refused.
     """
     said = _said(raw)
+    if said["verdict"] == "accept" and not row["answer"]:
+        raise Refused("It has no answer yet: set one, then save the fix.")
     if said["verdict"] == "fix":
         question = _text(raw.get("question"), "question").strip()
         answer, points = _answer(raw, row)

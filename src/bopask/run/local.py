@@ -1,16 +1,17 @@
-"""Local processes. Results do not depend on how many there are: each unit carries its own seed and input."""
+"""Processes of this machine."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bopask.errors import BopaskError
+from bopask.errors import WorkerLost
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -18,30 +19,35 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """`workers` processes on this machine; 1 runs in this process."""
+    """`workers` processes on this machine; 1 runs in this process. They take units from one queue."""
 
     workers: int = 1
 
     def run(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
-        """Yields function(unit) as units finish, in any order. Both must pickle when workers > 1.
-
-        Raises:
-            BopaskError: a worker died (killed, out of memory); finished work is kept and a rerun resumes.
-        """
         if self.workers <= 1 or len(units) <= 1:
             yield from map(function, units)
             return
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores already
         context = multiprocessing.get_context("spawn")  # fork would copy threads and locks of native libraries
-        with ProcessPoolExecutor(min(self.workers, len(units)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(self.workers, len(units)), context, end_with_parent) as pool:
             futures = [pool.submit(function, unit) for unit in units]
             try:
                 for future in as_completed(futures):
                     yield future.result()
             except BrokenProcessPool as error:
-                raise BopaskError(
-                    "A worker process died (killed, or out of memory). Run the same command again to resume."
-                ) from error
+                raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
             finally:
                 for future in futures:
                     future.cancel()
+
+
+def end_with_parent() -> None:
+    """In a worker: ends it when the process that began it is gone, so that it does not work on beside the next run."""
+    threading.Thread(target=_await_parent, daemon=True).start()
+
+
+def _await_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

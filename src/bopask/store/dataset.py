@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bopask.errors import InputError
+from bopask.store.files import is_local
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
     """The manifest of a data set folder. Raises InputError where it is missing or broken."""
-    path = Path(out) / "manifest.json"
+    path = out / "manifest.json"
     try:
         manifest = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -28,8 +29,10 @@ def read_manifest(out: Path) -> dict[str, Any]:
 def bop_root_of(out: Path) -> Path | None:
     """The BOP folder that a data set was made from, as its manifest remembers it; None where it is not there."""
     source = read_manifest(out).get("source")
-    root = (Path(out) / source).resolve() if isinstance(source, str) and source else None
-    return root if root and root.is_dir() else None
+    if not isinstance(source, str) or not source:
+        return None
+    root = (out / source if is_local(out) else Path(source)).resolve()
+    return root if root.is_dir() else None
 
 
 def bop_root_or(given: Path | None, out: Path) -> Path | None:
@@ -49,20 +52,20 @@ def shards(out: Path) -> list[Path]:
     Raises:
         InputError: there are none.
     """
-    found = sorted((Path(out) / "data").glob("*.parquet"))
+    found = sorted((out / "data").glob("*.parquet"))
     if not found:
         raise InputError(out, "has no data/*.parquet", "Give the folder that `bopask generate --out` wrote")
     return found
 
 
 def open_shard(path: Path, **options: Any) -> Any:
-    """The shard as a pyarrow ParquetFile.
+    """The shard as a pyarrow ParquetFile, wherever it lies.
 
     Raises:
         InputError: it is not a whole one.
     """
     try:
-        return pq.ParquetFile(path, **options)
+        return pq.ParquetFile(path if is_local(path) else path.open("rb"), **options)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"is not a whole parquet file ({error})", "Generate the data set again") from error
 

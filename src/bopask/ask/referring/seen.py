@@ -76,11 +76,18 @@ def relations(block: Block, visible: Float[Array, "F N 2"]) -> Mapping[str, Know
     if block.layout.world is None:
         return {"left": left, "right": turned(left)}
     above, stands = above_of(block).holds, np.broadcast_to(block.priors.stands_on, left[0].shape)
-    stacked = above | above.swapaxes(1, 2)
+    beside = level(block) & ~above & ~above.swapaxes(1, 2)
     front = front_known(block)
     found = {"left": left, "right": turned(left), "front": front, "behind": turned(front)}
-    beside = {kind: (holds & ~stacked, denied | stacked) for kind, (holds, denied) in found.items()}
-    return beside | {"on": (above & stands, ~above & ~stands & ~block.priors.leans_on)}
+    found = {kind: (holds & beside, denied) for kind, (holds, denied) in found.items()}
+    return found | {"on": (above & stands, ~above & ~stands & ~block.priors.leans_on)}
+
+
+def level(block: Block) -> Bool[Array, "F N N"]:
+    """Pairs at one height, in part: what lies on another shelf, or on or under a thing, nobody calls beside it."""
+    z = se3.transform(block.T_world_cam[:, None], block.corners_cam)[..., 2]
+    low, high = z.min(-1), z.max(-1)
+    return np.asarray((low[:, :, None] < high[:, None, :]) & (low[:, None, :] < high[:, :, None]))
 
 
 def turned(known: Known) -> Known:

@@ -42,7 +42,7 @@ FRAMES: dict[str, str] = {
     **dict.fromkeys(("above", "below", "higher", "lower"), r"surface"),
     **dict.fromkeys(("facing_left", "facing_right"), r"fac(e|es|ed|ing)|look(s|ed|ing)?|toward(s)?|ahead"),
     "between": r"(?=.*\bcamera).*\b(?:left to right|right to left)",
-    **{one: r"(?=.*\bcamera).*\b(?:both|(?:the )?other two|(?:the |both )others|each|them|alike)" for one in OF_THREE},
+    **dict.fromkeys(OF_THREE, r"(?=.*\bcamera).*\b(?:both|(?:the )?other two|(?:the |both )others|each|them|alike)"),
 }
 """What says whose left, whose front, which up is meant."""
 KEPT: Mapping[str, tuple[str, str]] = {
@@ -96,7 +96,9 @@ def faults(paraphrase: str, wording: Wording, subtask: str, nouns: Iterable[str]
     if {n for n in NUMBERS.findall(body) if n.isdigit()} - set(NUMBERS.findall(said)):
         yield "numbers"
     for reason, words in (("numbers", NUMBERS), ("negation", NEGATIONS), ("format", FORMATS)):
-        if brought_in(words, said, f"{body} {wording.format} {'both two three' if len(set(wording.slots)) == 3 else ''}"):
+        if brought_in(
+            words, said, f"{body} {wording.format} {'both two three' if len(set(wording.slots)) == 3 else ''}"
+        ):
             yield reason
     required, excluded = RELATIONS.get(subtask) or KEPT[subtask]
     if not re.search(rf"\b({required})\b", said, re.I):

@@ -2,7 +2,8 @@
 
 parsed    what comes of a reply: points, a verdict, or the kind of failure
 unwrap    thoughts, answer tags, code fences
-scan      numbers in brackets, and the lists they stand in        labels   a grasp's points by their labels
+plain     answers spelt as `write` spells them, by one pattern     labels   a grasp's points by their labels
+scan      numbers in brackets, and the lists they stand in
 choice    Yes or No
 forms     how points are spelt        frames   what the numbers mean
 dialect   a form, a frame, an instruction: write, parse

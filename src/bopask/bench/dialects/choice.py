@@ -10,8 +10,9 @@ PLAIN = {"yes": True, "yes.": True, "no": False, "no.": False, "**yes**": True, 
 SAID = re.compile(
     # At the start of the text or of a sentence, and nothing but punctuation after it; or declared the answer.
     r"(?:^|(?<=[.!?:;\n])|(?<=wait,))[\s*_\"'`(]{0,8}\b(yes|no)\b(?=[\s*_\"'`)]{0,8}(?:[.,!;:\n—–]|$))"
-    r"|\banswer(?: is|:| would be)[\s*_\"'`:]{0,8}(not )?(yes|no)\b"
-    r"|\\boxed\{(?:\\text\{)?(yes|no)\b",
+    r"|\banswer[\"']?(?: is|:| would be)[\s*_\"'`:]{0,8}(not )?(yes|no)\b"
+    r"|\\boxed\{(?:\\text\{)?(yes|no)\b"
+    r"|\b(?:so|therefore|thus|hence|say),? (yes|no)\b(?=[\s*_\"'`)]{0,8}(?:[.,!;:\n]|$))",
 )
 OPENS = re.compile(
     r"[\s*_\"'`]{0,8}(yes|no)\b[\s*_]{0,8}(?:it|the|that|this|they|there|he|she|i|we|because|they're|it's)\b"
@@ -45,7 +46,7 @@ def parse_choice(text: str, notes: tuple[str, ...]) -> Parsed:
     words = words_of(text)
     if BOTH.search(words):
         return Parsed(Status.AMBIGUOUS, notes=notes)
-    said = {(m[1] or m[3] or m[4], m[2] is not None) for m in SAID.finditer(words)}
+    said = {(m[1] or m[3] or m[4] or m[5], m[2] is not None) for m in SAID.finditer(words)}
     if not said and (opening := OPENS.match(words)):
         said = {(opening[1], False)}
     if len(said) > 1 or any(negated for _, negated in said):

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import ClassVar, NamedTuple, Protocol, TypeAlias
 
 from bopask.ask.grasp import NAMES as GRASP_LABELS
+from bopask.bench.dialects import plain
 from bopask.bench.dialects.labels import by_label
 from bopask.bench.dialects.parsed import Status
 from bopask.bench.dialects.scan import LONGEST, NOT_FINITE, ONE, Group, Scan, scan
@@ -41,10 +42,17 @@ class Form(Protocol):
 
 
 NOTHING = Found((), Status.NO_POINTS)
+DIGIT, WORD = re.compile("[0-9]"), re.compile(r"[^\W\d_]{2}")
 
 
 def malformed(note: str) -> Found:
     return Found((), Status.MALFORMED, (note,))
+
+
+def nothing(text: str) -> Found:
+    """No points; where the text is numbers rather than words, they are in a form that no dialect has."""
+    bare = DIGIT.search(text) and not WORD.search(text)
+    return malformed("no_brackets") if bare else NOTHING
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,8 @@ class Lists:
         return f"[{self.gap.join(pieces)}]" if self.outer else comma.join(pieces)
 
     def find(self, text: str, task: str) -> Found:
+        if (values := plain.points(text, task == "grasp")) is not None:
+            return Found(values)
         if self.FOREIGN.search(text):
             return malformed("other_dialect")
         return select(scan(text), text, task)
@@ -95,6 +105,8 @@ class Objects:
         return f"[{', '.join(pieces)}]"
 
     def find(self, text: str, task: str) -> Found:
+        if (known := plain.objects(text, self.point, task == "grasp")) is not None:
+            return Found([_swap(v) for v in known] if self.swapped else known)
         if "<" in text and self.FOREIGN.search(text):
             return malformed("other_dialect")
         whole = scan(text, keyed=True)
@@ -114,7 +126,7 @@ class Objects:
 
     def _plain(self, whole: Scan, text: str, task: str) -> Found:
         if not self.plain:
-            return malformed("no_keys") if whole.groups else NOTHING
+            return malformed("no_keys") if whole.groups else nothing(text)
         found = select(whole, text, task)
         return found._replace(notes=(*found.notes, "no_keys")) if found.values else found
 
@@ -138,22 +150,32 @@ class Tags:
         return f'<points {places} alt="answer">answer</points>'
 
     def find(self, text: str, task: str) -> Found:
-        values, notes, cut = list[tuple[float, ...]](), set[str](), False
+        if (values := plain.tag(text)) is not None:
+            return Found(values, notes=_order_lost([values]))
+        tags, cut = list[plain.Values](), False
         for tag in self.TAG.finditer(text):
             cut = not tag[3]
             read = self._places(tag[2], cut)
             if isinstance(read, str):
                 return malformed(read)
-            values += read
-            if len(read) > 1:
-                notes.add("order_lost")  # its training sorts the points of one tag by x
-        if not values and not cut:
+            tags.append(read)
+        if not any(tags) and not cut:
             foreign = self.FOREIGN.search(text) or scan(text).groups
-            return malformed("other_dialect") if foreign else NOTHING
-        return Found(values, Status.TRUNCATED if cut else Status.OK, tuple(sorted(notes)))
+            return malformed("other_dialect") if foreign else nothing(text)
+        return self._together(tags, Status.TRUNCATED if cut else Status.OK)
 
-    def _places(self, inside: str, cut: bool) -> list[tuple[float, ...]] | str:
-        """The points of a tag in the order of their x; or what is wrong. Of a tag that is cut off the complete ones."""
+    @staticmethod
+    def _together(tags: list[plain.Values], status: Status) -> Found:
+        """Tags of one point each are one answer; of tags with more, each is one."""
+        notes = _order_lost(tags)
+        if len(tags) == 1 or not notes:
+            return Found([point for tag in tags for point in tag], status, notes)
+        if status is Status.OK and all(tag == tags[0] for tag in tags):
+            return Found(tags[0], notes=(*notes, "repeated"))
+        return Found((), status if status is Status.TRUNCATED else Status.AMBIGUOUS, notes)
+
+    def _places(self, inside: str, cut: bool) -> plain.Values | str:
+        """The points of a tag by their numbers; or what is wrong. Of a tag that is cut off the complete ones."""
         xs, ys = dict[str, float](), dict[str, float]()
         for attribute in self.ATTRIBUTE.finditer(inside):
             if attribute[1].lower() in ("coords", "coordinates"):
@@ -169,7 +191,13 @@ class Tags:
             axis[place[2]] = float(value)
         if xs.keys() != ys.keys() and not cut:
             return "not_pairs"
-        return [(x, ys[i]) for i, x in xs.items() if i in ys] or ([] if cut else "not_pairs")
+        both = sorted(xs.keys() & ys.keys(), key=lambda i: (int(i or 0), i))
+        return [(xs[i], ys[i]) for i in both] or ([] if cut else "not_pairs")
+
+
+def _order_lost(tags: Sequence[plain.Values]) -> tuple[str, ...]:
+    """Molmo's training sorts the points of one tag by place: their order says nothing."""
+    return ("order_lost",) if any(len(tag) > 1 for tag in tags) else ()
 
 
 @dataclass(frozen=True)
@@ -194,14 +222,15 @@ class Boxes:
         return f"{self.start}[{', '.join(f'[{x}, {y}, {x}, {y}]' for x, y in points)}]{self.end}"
 
     def find(self, text: str, task: str) -> Found:
+        if (values := plain.boxes(text) if self.tokens else plain.points(text, False)) is not None:
+            return Found(values, notes=self._doubtful(values))
         if self.FOREIGN.search(text):
             return malformed("other_dialect")
         if self.start not in text:
             if "<box>" in text or "<|box_start|>" in text:
                 return malformed("other_dialect")
             found = select(scan(text), text, task)
-            doubtful = len(found.values) == 2 and not self.tokens
-            return found._replace(notes=(*found.notes, "perhaps_a_box")) if doubtful else found
+            return found._replace(notes=(*found.notes, *self._doubtful(found.values)))
         values, at = list[tuple[float, ...]](), 0
         while (begin := text.find(self.start, at)) >= 0:
             stop = text.find(self.end, begin)
@@ -219,6 +248,10 @@ class Boxes:
             at = stop + len(self.end)
         return Found(values) if values else malformed("not_a_box")
 
+    def _doubtful(self, values: Sequence[tuple[float, ...]]) -> tuple[str, ...]:
+        """Two points of Qwen2-VL without the tokens may be the corners of one box."""
+        return ("perhaps_a_box",) if len(values) == 2 and not self.tokens else ()
+
 
 # What may stand between two points of one answer: no end of a sentence, except after a list's number.
 BREAK = re.compile(r"[.!?](?<![0-9][.!?])\s++[A-Za-z]")
@@ -234,7 +267,7 @@ def select(found: Scan, text: str, task: str, merge: bool = False) -> Found:
     """
     groups, notes = found.groups, tuple[str, ...]()
     if not groups:
-        return Found((), Status.TRUNCATED) if found.unclosed and not merge else NOTHING
+        return Found((), Status.TRUNCATED) if found.unclosed and not merge else nothing(text)
     runs = _lists(groups)
     loose = not runs
     if loose:

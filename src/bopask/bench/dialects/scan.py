@@ -21,6 +21,15 @@ FOUR = re.compile(rf"\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,\s*+({NUMBER})\s*+,\s
 KEY = re.compile(r"[\"']([A-Za-z_0-9]{1,24})[\"'] {0,4}: {0,4}$")
 NEXT_OPENS = re.compile(r"\s{0,8}[\[(]")
 TAIL = re.compile(r"[\[(]\s*+[-+.]?[0-9][^\[\](){}A-Za-z]*+$")
+# Between two points of a text: digits or signs that belong to neither, unless they number the points ('2. ').
+STRAY = re.compile(r"[\s,;]*+[-+.]*+[0-9][-+.0-9eE,;\s]*+")
+NUMBERING = re.compile(r"[\s,;]*+[1-9][0-9]?+[.)]\s++|\s*+(?<=\n)[1-9][0-9]?+\.")
+# Directly before a point: a number or a sign, unless it begins the line ('2.[', '-[').
+GLUED = frozenset("-+.0123456789")
+BEGINS_LINE = re.compile(r"^[ \t]{0,8}(?:[1-9][0-9]?\.|-)$", re.M)
+# Directly after it: what makes another number of it.
+SCALED = re.compile(r"[0-9]|[eE][-+]?[0-9]|\s?[%‰]")
+USUAL = frozenset(("", ", ", ",", " ", "\n", ",\n"))
 NOT_FINITE = frozenset(sign + word for sign in ("", "-", "+") for word in ("nan", "inf", "infinity"))
 LONGEST = 40
 """Characters of a number; a longer one is not what a model means by a coordinate."""
@@ -49,34 +58,58 @@ class Scan(NamedTuple):
 
 
 def scan(text: str, keyed: bool = False) -> Scan:
-    """All groups of numbers in a text, in order. With `keyed`, also the JSON keys before them."""
-    groups, stack, cluster, depth = list[Group](), list[tuple[str, bool]](), -1, 0
+    """All groups of numbers in a text, in order. With `keyed`, also the JSON keys before them.
+
+    A number that stands between points and belongs to none is a group without values: what it stands in is spoilt.
+    """
+    groups, stack, cluster, depth, last = list[Group](), list[tuple[str, bool]](), -1, 0, 0
     held = {"[": 0, "(": 0}
     for token in BRACKET.finditer(text):
         x, y, inside, opening, closing = token.groups()
+        start, end = token.span()
+        if closing and not held[CLOSES[closing]]:
+            continue  # '2) (5, 6)'
+        if (groups or depth) and _stray(text, last, start):
+            groups.append(Group(last, start, (), cluster if depth else -1))
+        last = end
         if x is not None or inside is not None:
-            start, end = token.span()
             same = (text[start] == "[") == (text[end - 1] == "]")
             values = _pair(x, y, same) if x is not None else _numbers(inside, text[start] == "[", same)
             if values is not None:
+                values = values if _alone(text, start, end) else ()
                 key = KEY.search(text, max(0, start - 40), start) if keyed else None
                 groups.append(Group(start, end, values, cluster if depth else -1, key[1] if key else ""))
         elif opening:
             # A parenthesis is a list only where a list or a point follows at once; else it is prose.
-            lists = opening == "[" or NEXT_OPENS.match(text, token.end()) is not None
+            lists = opening == "[" or NEXT_OPENS.match(text, end) is not None
             cluster += lists and not depth
             depth += lists
             held[opening] += 1
             stack.append((opening, lists))
-        elif held[CLOSES[closing]]:
+        else:
             while stack:  # what was opened inside and never closed was prose
-                last, lists = stack.pop()
-                held[last] -= 1
+                opened, lists = stack.pop()
+                held[opened] -= 1
                 depth -= lists
-                if last == CLOSES[closing]:
+                if opened == CLOSES[closing]:
                     break
     unclosed = depth > 0 or _ends_in_a_point(text)
+    if groups and not unclosed and _stray(text, last, len(text)):
+        groups.append(Group(last, len(text), (), -1))
     return Scan(groups, unclosed, cluster if depth else -1)
+
+
+def _stray(text: str, start: int, end: int) -> bool:
+    """Whether a stretch between brackets is a number and nothing else, and numbers no point."""
+    gap = text[start:end]
+    return gap not in USUAL and STRAY.fullmatch(gap) is not None and not NUMBERING.fullmatch(gap)
+
+
+def _alone(text: str, start: int, end: int) -> bool:
+    """Whether no digit, sign or percent is written to a point: '4.[5, 240]', '[5, 6]e3', '(5, 6) %' are none."""
+    if start and text[start - 1] in GLUED and not BEGINS_LINE.search(text, max(0, start - 12), start):
+        return False
+    return SCALED.match(text, end) is None
 
 
 def _ends_in_a_point(text: str) -> bool:

@@ -11,7 +11,7 @@ const SAID = {accept: 'accepted', reject: 'rejected', fix: 'fixed', note: 'noted
 const WORDS = ['name', 'synonyms', 'category', 'colors', 'shape', 'material', 'use', 'printed'], LISTS = ['synonyms', 'colors'];
 const KEYS = [['A', 'accept'], ['R', 'reject'], ['F', 'save the fix'], ['D', 'doubt'], ['C', 'comment'], ['U / ⇧U', 'undo / redo'],
   ['← →', 'previous, next row'], ['Y / N', 'yes, no (answer mode)'], ['Enter', 'send the answer (answer mode)'],
-  ['Backspace', 'take back the last point (answer mode)'], ['1 2 3 4', 'layers'], ['+ − 0', 'zoom in, out, fit'], ['Esc', 'drop changes'],
+  ['Backspace', 'take back the last point set'], ['1 2 3 4', 'layers'], ['+ − 0', 'zoom in, out, fit'], ['Esc', 'drop changes'],
   ['wheel', 'zoom'], ['drag', 'move a point, or the picture'], ['arrows', 'move the chosen point by 1 px, with ⇧ by 10'],
   ['double click', 'add a point to a path or a list'], ['Delete', 'remove the chosen point of those']];
 
@@ -260,24 +260,25 @@ function panel() {
   refresh();
 }
 
+// Whether clicks set the points of an answer: in answer mode, and of a row that has none yet (`bopask lab`).
+const drawing = () => page.row?.form.kind === 'points' && (page.mode === 'answer' || !page.row.points?.length);
+
 function refresh() { // what changes with every edit
   const {row, draft, mode} = page;
   if (!row) return;
-  stage.show(row, draft.points, mode === 'answer' && row.form.kind === 'points');
+  stage.show(row, draft.points, drawing());
   $('badge').hidden = row.form.kind !== 'choice' || !draft.answer || !stage.layers.answer;
   $('badge').textContent = draft.answer ?? '';
   $('badge').classList.toggle('no', draft.answer === 'No');
   for (const name of ['undo', 'redo']) $(name).disabled = !page[name];
   for (const choice of document.querySelectorAll('.choice button')) choice.setAttribute('aria-pressed', String(choice.textContent[0] === draft.answer?.[0]));
-  if (mode === 'answer') {
-    $('given')?.replaceChildren(...due(row, draft));
-    return;
-  }
+  if (drawing()) $('given')?.replaceChildren(...due(row, draft));
+  if (mode === 'answer') return;
   if ($('answer') && document.activeElement !== $('answer')) $('answer').value = draft.answer;
   const differs = changed(), saved = asSaved();
   $('changes').hidden = !differs || saved;
   $('moved').textContent = distance(row, draft);
-  $('accept').disabled = differs;
+  $('accept').disabled = differs || !row.answer;
   $('fix').disabled = !differs || saved;
   $('remark').hidden = draft.comment.trim() === (row.mine?.comment ?? '') || (differs && !saved);
 }
@@ -317,6 +318,7 @@ function judging(row, draft) {
         if (points.length >= form.least && points.length <= form.most) edit({points});
       },
     })),
+    drawing() ? el('div', {id: 'given'}) : null,
     el('div', {class: 'note', id: 'changes', hidden: true}, el('span', {id: 'moved'}), el('div', {class: 'row'}, button('Drop changes', 'Esc', {onclick: drop}))),
     el('div', {class: 'verdicts', role: 'group', 'aria-label': 'Verdict'},
       ...[['accept', 'Accept', 'A'], ['reject', 'Reject', 'R'], ['fix', 'Save fix', 'F']].map(([id, words, key]) =>
@@ -390,7 +392,7 @@ function answering(row, draft) {
 
 function due(row, draft) {
   const {form} = row, n = draft.points.length, name = i => form.names[i] ?? `point ${i + 1}`;
-  const next = n < form.most ? `Click on the picture: ${form.names.length ? `${name(n)} (${n + 1} of ${form.most})` : `${name(n)}${n >= form.least ? ', or send' : ''}`}` : 'All points are set. Drag one to move it, then send.';
+  const next = n < form.most ? `Click on the picture: ${form.names.length ? `${name(n)} (${n + 1} of ${form.most})` : `${name(n)}${n >= form.least ? ', or that is all' : ''}`}` : 'All points are set. Drag one to move it.';
   return [el('p', {}, next), el('ol', {class: 'points'}, ...(form.names.length ? form.names : draft.points).map((_, i) =>
     el('li', {class: i === n ? 'due' : ''}, el('span', {}, `${i + 1}  ${name(i)}`), el('span', {class: 'id'}, draft.points[i] ? draft.points[i].map(x => x.toFixed(1)).join(', ') : ''))))];
 }
@@ -536,9 +538,10 @@ function keyed(event) {
   if (rows) Object.assign(actions, {ArrowLeft: () => go(-1), ArrowRight: () => go(1), '+': () => stage.zoom(1.4), '-': () => stage.zoom(1 / 1.4), 0: () => stage.row && stage.fit(), Escape: drop});
   if (page.mode === 'review') Object.assign(actions, {a: () => judge('accept'), r: () => judge('reject'), f: () => judge('fix'), d: () => $('doubt')?.click(), c: () => $('comment')?.focus(),
     1: () => layer('boxes'), 2: () => layer('answer'), 3: () => layer('labels'), 4: () => layer('evidence')});
+  if (drawing()) actions.Backspace = () => stage.remove();
   if (page.mode === 'answer' && page.row) {
     if (page.row.form.kind === 'choice') Object.assign(actions, {y: () => edit({answer: 'Yes'}), n: () => edit({answer: 'No'})});
-    if (page.row.form.kind === 'points') Object.assign(actions, {Backspace: () => stage.remove(), Escape: () => edit({points: []})});
+    if (page.row.form.kind === 'points') actions.Escape = () => edit({points: []});
     if (!pressed) actions.Enter = answer;
   }
   if (page.mode === 'objects') Object.assign(actions, {a: () => $('name-accept')?.click(), r: () => $('name-reject')?.click(), f: () => $('name-fix')?.click()});

@@ -1,10 +1,12 @@
-"""Which boxes of a gripper touch which mesh: exact (FCL), after two exact screens that settle most pairs in numpy.
+"""Which boxes of a gripper touch which mesh: exact (FCL), after an exact screen that settles most pairs in numpy.
 
 A box wholly inside a solid touches no triangle and goes unseen; a hand does not fit inside an object, and its boxes
 are joined, so one of them crosses the surface. A test holds the whole against coal, a second collision library.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,22 +16,16 @@ from bopask.geometry import se3
 from bopask.nouns import Model
 from bopask.priors.collision import bvh
 
-SCREEN_POINTS = 400
-"""Vertices tried for being inside a box: one inside proves a touch."""
-CHUNK = 256
-
 
 def touches(
     model: Model, T_obj_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"], margin: float = 0.0
 ) -> Bool[Array, "g"]:
     """True for a grasp any of whose boxes (grasp frame, m), grown by `margin` (m), touches the object's surface."""
-    if len(T_obj_grasp) == 0:
-        return np.zeros(0, bool)
     boxes = boxes + np.array([[-margin], [margin]])
     near = _near(model, T_obj_grasp, boxes)
-    hit = _holds_vertex(model, T_obj_grasp, boxes, near)
-    for g in np.flatnonzero(np.any(near, axis=1) & ~hit):
-        hit[g] = _touches(model, T_obj_grasp[g], boxes[g, near[g]])
+    rows = np.flatnonzero(np.any(near, axis=1))
+    hit = np.zeros(len(boxes), bool)
+    hit[rows] = _meet(model, se3.inverse(T_obj_grasp[rows]), boxes[rows], near[rows])
     return hit
 
 
@@ -45,30 +41,25 @@ def _near(model: Model, T_obj_grasp: Float[Array, "g 4 4"], boxes: Float[Array, 
     return np.asarray((np.abs(gap_obj) <= reach_obj).all(-1) & (np.abs(gap_grasp) <= reach_grasp).all(-1))
 
 
-def _holds_vertex(
-    model: Model, T_obj_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"], near: Bool[Array, "g b"]
-) -> Bool[Array, "g"]:
-    """True where a vertex lies in a box: a proof of touch. False proves nothing."""
-    vertices = model.mesh.vertices[:: max(1, len(model.mesh.vertices) // SCREEN_POINTS)]
-    hit = np.zeros(len(boxes), bool)
-    rows = np.flatnonzero(np.any(near, axis=1))
-    for at in range(0, len(rows), CHUNK):
-        g = rows[at : at + CHUNK]
-        points = se3.transform(se3.inverse(T_obj_grasp[g]), vertices)
-        for b in range(boxes.shape[1]):
-            low, high = boxes[g, b, 0, None], boxes[g, b, 1, None]
-            hit[g] |= np.any(((points >= low) & (points <= high)).all(-1), axis=1)
-    return hit
-
-
-def _touches(model: Model, T_obj_grasp: Float[Array, "4 4"], boxes: Float[Array, "b 2 3"]) -> bool:
+def _meet(
+    model: Model, T_grasp_obj: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"], tried: Bool[Array, "g b"]
+) -> list[bool]:
+    """Whether the object's surface meets any of the tried boxes. The object is moved, once a grasp; grasps share the
+    boxes of one size, which most of a gripper's are."""
     import fcl
 
-    obj = fcl.CollisionObject(bvh(model))
-    R = T_obj_grasp[:3, :3]
-    for low, high in boxes:
-        place = fcl.Transform(R, T_obj_grasp[:3, 3] + R @ ((low + high) / 2))
-        box = fcl.CollisionObject(fcl.Box(*(high - low)), place)
-        if fcl.collide(box, obj, fcl.CollisionRequest(), fcl.CollisionResult()):
-            return True
-    return False
+    obj, request, made = fcl.CollisionObject(bvh(model)), fcl.CollisionRequest(), dict[bytes, Any]()
+    size, middle = boxes[..., 1, :] - boxes[..., 0, :], boxes.mean(-2)
+
+    def meets(g: int, b: int) -> bool:
+        key = size[g, b].tobytes()
+        if key not in made:
+            made[key] = fcl.CollisionObject(fcl.Box(*size[g, b]))
+        made[key].setTranslation(middle[g, b])
+        return bool(fcl.collide(made[key], obj, request, fcl.CollisionResult()))
+
+    met = []
+    for g, T in enumerate(T_grasp_obj):
+        obj.setTransform(fcl.Transform(np.ascontiguousarray(T[:3, :3]), T[:3, 3]))
+        met.append(any(meets(g, b) for b in np.flatnonzero(tried[g]).tolist()))
+    return met
