@@ -95,10 +95,9 @@ def faults(paraphrase: str, wording: Wording, subtask: str, nouns: Iterable[str]
     yield from order_faults(said, wording, subtask)
     if {n for n in NUMBERS.findall(body) if n.isdigit()} - set(NUMBERS.findall(said)):
         yield "numbers"
+    of_three = "both two three" if len(set(wording.slots)) == 3 else ""
     for reason, words in (("numbers", NUMBERS), ("negation", NEGATIONS), ("format", FORMATS)):
-        if brought_in(
-            words, said, f"{body} {wording.format} {'both two three' if len(set(wording.slots)) == 3 else ''}"
-        ):
+        if brought_in(words, said, f"{body} {wording.format} {of_three}"):
             yield reason
     required, excluded = RELATIONS.get(subtask) or KEPT[subtask]
     if not re.search(rf"\b({required})\b", said, re.I):
