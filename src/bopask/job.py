@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bopask.ask.block import AskConfig
-from bopask.ask.budget import Budget, Choice
+from bopask.ask.budget import MOST_WORDINGS, Budget, Choice
 from bopask.ask.names import SHIPPED, is_shipped
 from bopask.ask.tasks import TASKS
 from bopask.bop.folder import BopFolder
@@ -109,6 +109,10 @@ class Job:
         if unknown or not self.tasks:
             wrong = f"unknown task {unknown[0]!r}" if unknown else "names no task"
             raise InputError("--tasks", wrong, f"Choose from {', '.join(TASKS)}")
+        limits = (self.budget.wordings, self.budget.per_task or 1, self.budget.per_frame or 1)
+        if not 1 <= self.budget.wordings <= MOST_WORDINGS or min(limits) < 1:
+            fix = f"Give 1 to {MOST_WORDINGS} wordings, and limits of 1 or more"
+            raise InputError("--wordings, --max-per-task, --max-per-frame", f"are {limits}", fix)
         if self.split not in folder.splits:
             fix = f"It has: {', '.join(folder.splits)}" if folder.splits else "See bopask doctor"
             raise InputError(folder.root, f"has no split {self.split!r}", fix)

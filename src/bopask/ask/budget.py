@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -32,8 +32,6 @@ class Budget:
     """Rows of one frame, at most."""
     per_task: int | None = None
     """Rows of one task in one frame, at most."""
-    per_template: int | None = None
-    """Rows of one wording in the whole data set, at most."""
 
 
 class Chosen(NamedTuple):
@@ -45,51 +43,34 @@ class Chosen(NamedTuple):
     template: Int[Array, "r"]
 
 
-class Share(NamedTuple):
-    """A block's part of what a subtask may ask in the whole data set, in units: questions, or yes/no pairs."""
-
-    start: int
-    """Units of the blocks before: where in the round of wordings this block begins."""
-    most: int
-
-
-Shares: TypeAlias = Mapping[str, Share]
-"""By subtask."""
-
-
 class Choice(NamedTuple):
     """What is asked of a block."""
 
     rows: list[Chosen]
-    units: dict[str, int]
-    """How many by subtask."""
     left_out: dict[str, int]
     """Rows that are not written, by the limit that forbids them."""
 
 
-def choose(
-    asked: Mapping[str, Sequence[Asked]], budget: Budget, rng: np.random.Generator, shares: Shares | None = None
-) -> Choice:
-    """
+def choose(asked: Mapping[str, Sequence[Asked]], budget: Budget, rng: np.random.Generator) -> Choice:
+    """What is asked of a block of frames.
+
     Args:
         asked: by task.
         rng: decides by lot.
-        shares: of the subtasks that `per_template` limits; those of a block that is only counted are not known yet.
     """
     many = [(task, one) for task, of in asked.items() for one in of if len(one)]
     if not many:
-        return Choice([], {}, {})
+        return Choice([], {})
     dealt = _Deal.of(many, budget, rng)
     rows, left_out = dealt.rows, {}
     for reason, limit in (
         ("asked_enough", _Deal.limited),
         ("max_per_task", lambda deal: deal.in_frames(budget.per_task, np.minimum)),
         ("max_per_frame", lambda deal: deal.in_frames(budget.per_frame, _level)),
-        ("max_per_template", lambda deal: deal.within(shares or {})),
     ):
         dealt = limit(dealt)
         left_out[reason], rows = rows - dealt.rows, dealt.rows
-    return Choice(dealt.chosen(many, shares or {}, rng), dealt.units, left_out)
+    return Choice(dealt.chosen(many, rng), left_out)
 
 
 @dataclass(frozen=True)
@@ -138,11 +119,6 @@ class _Deal:
     def rows(self) -> int:
         return int((self.times * self.together).sum())
 
-    @property
-    def units(self) -> dict[str, int]:
-        counts = np.bincount(self.subtask, self.times, len(self.subtasks)).astype(int).tolist()
-        return dict(zip(self.subtasks, counts, strict=True))
-
     def turn(self) -> Int[Array, "n"]:
         """The place of each unit among those of its subtask in its frame, by lot."""
         return _places(self.frame * len(self.subtasks) + self.subtask, self.lot)
@@ -176,26 +152,12 @@ class _Deal:
         again[order] = spent <= rest[group[order]]
         return replace(self, times=np.minimum(self.times, rounds[group] + again))
 
-    def within(self, shares: Shares) -> _Deal:
-        """Within the block's share of each subtask."""
-        times = self.times.copy()
-        for number, subtask in enumerate(self.subtasks):
-            if subtask in shares:
-                own = np.flatnonzero(self.subtask == number)
-                each = np.repeat(own, times[own])
-                nth = _runs(times[own])
-                first = np.lexsort((self.lot[each], nth))[: shares[subtask].most]
-                times[own] = np.bincount(each[first], minlength=len(times))[own]
-        return replace(self, times=times)
-
-    def chosen(self, many: Sequence[tuple[str, Asked]], shares: Shares, rng: np.random.Generator) -> list[Chosen]:
+    def chosen(self, many: Sequence[tuple[str, Asked]], rng: np.random.Generator) -> list[Chosen]:
         """Rows: a subtask's units take its wordings round by round, so that none is used more than another."""
         order = np.lexsort((self.lot, self.subtask))
         begun = np.cumsum(self.times[order]) - self.times[order]
         begun -= begun[np.searchsorted(self.subtask[order], np.arange(len(self.subtasks)))][self.subtask[order]]
         start = rng.integers(0, self.templates)
-        for number, subtask in enumerate(self.subtasks):
-            start[number] = shares[subtask].start if subtask in shares else start[number]
         place = np.empty(len(order), np.int64)
         place[order] = begun
         place += start[self.subtask]
@@ -239,23 +201,3 @@ def _level(rows: Int[Array, "F t"], most: int) -> Int[Array, "F t"]:
         may[frames, task] = np.minimum(rows[frames, task], left // (rows.shape[1] - place))
         left -= may[frames, task]
     return may
-
-
-def allot(counts: Mapping[str, Mapping[str, int]], most: Mapping[str, int]) -> dict[str, dict[str, Share]]:
-    """Each block's share of each subtask, in proportion to what it could ask (largest remainders).
-
-    Args:
-        counts: units by block and subtask, of every block of the data set.
-        most: units by subtask, in the whole data set.
-    """
-    shares: dict[str, dict[str, Share]] = {block: {} for block in counts}
-    for subtask, limit in most.items():
-        blocks = [block for block in counts if counts[block].get(subtask)]
-        there = np.array([counts[block][subtask] for block in blocks], np.int64)
-        total = int(there.sum())
-        whole, rest = np.divmod(there * min(limit, total), max(total, 1))
-        whole[np.argsort(-rest, kind="stable")[: min(limit, total) - int(whole.sum())]] += 1
-        starts = np.cumsum(whole) - whole
-        for block, start, units in zip(blocks, starts.tolist(), whole.tolist(), strict=True):
-            shares[block][subtask] = Share(start, units)
-    return shares
