@@ -182,6 +182,13 @@ class Tally:
     peak_mb: float = 0.0
     """Largest memory of a worker process so far (MB)."""
 
+    def count(self, row: Mapping[str, Any]) -> None:
+        """Counts a row that is written."""
+        of = self.tasks.setdefault(str(row["task"]), Counter())
+        of[f"sub/{row['subtask']}"] += 1
+        of[str(row["answer"]).lower()] += row["answer"] in ("Yes", "No")
+        self.rows += 1
+
     def skip(self, *skips: Skip) -> None:
         self.skips.update(f"{s.stage}/{s.reason}" for s in skips)
 

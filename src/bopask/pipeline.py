@@ -46,9 +46,9 @@ from bopask.priors.grasps.gripper import load_gripper
 from bopask.priors.grasps.sampler import load_or_sample
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.rng import rng_for
-from bopask.store.card import card
+from bopask.store.card import write_card
 from bopask.store.embed import embedded, embedded_schema
-from bopask.store.files import atomic, is_local, key_of, sha256_of, sweep, write_json
+from bopask.store.files import is_local, key_of, sha256_of, sweep, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
 from bopask.view.report import write_report
@@ -365,8 +365,7 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
         "layouts": total.layouts,
         "inputs": inputs,
     }
-    with atomic(job.out / "README.md") as path:
-        path.write_text(card(manifest, job.embed_images), encoding="utf-8")
+    write_card(job.out, manifest, job.embed_images)
     write_json(job.out / "manifest.json", manifest)
     write_report(job.out, folder.root, seed=job.seed)
     output.close()

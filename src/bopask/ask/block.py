@@ -175,6 +175,11 @@ class Block:
         return box.corners_of(*self.cuboids)
 
     @cached_property
+    def corners_world(self) -> Float[Array, "F N 8 3"]:
+        """By each frame's own poses."""
+        return se3.transform(self.T_world_cam[:, None], self.corners_cam)
+
+    @cached_property
     def extremes_cam(self) -> Float[Array, "F N d 3"]:
         """The points of each mesh that reach farthest."""
         points = np.stack([self.models[int(o)].extremes for o in self.layout.obj_ids])

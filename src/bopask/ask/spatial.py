@@ -172,9 +172,8 @@ def in_front_of(block: Block) -> tuple[Facts, Skipped]:
 
     Both by the margin: a low thing before a tall one, seen from above, may be the farther from the camera.
     """
-    corners_world = se3.transform(block.T_world_cam[:, None], block.corners_cam)
-    away = -(corners_world * block.toward_viewer[:, None, None, :]).sum(-1)
-    aside = (corners_world * np.cross(block.toward_viewer, UP)[:, None, None, :]).sum(-1)
+    away = -(block.corners_world * block.toward_viewer[:, None, None, :]).sum(-1)
+    aside = (block.corners_world * np.cross(block.toward_viewer, UP)[:, None, None, :]).sum(-1)
     behind, beside = (x.mean(-1)[:, None, :] - x.mean(-1)[:, :, None] for x in (away, aside))
     z = block.corners_cam[..., 2].mean(-1)
     nearer = z[:, None, :] - z[:, :, None] >= block.config.margin

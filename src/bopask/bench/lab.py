@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +27,10 @@ from bopask.ask.rows import SCHEMA
 from bopask.ask.tasks import TASKS
 from bopask.errors import InputError
 from bopask.job import Tally
-from bopask.store.card import card
+from bopask.store.card import write_card
 from bopask.store.dataset import picture_path
 from bopask.store.embed import embedded_schema
-from bopask.store.files import atomic, key_of, write_json
+from bopask.store.files import key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
 
@@ -70,12 +69,13 @@ def lab(job: Lab) -> Tally:
         InputError: a line or a picture cannot be read, or two lines ask the same.
         OutputError: the folder holds something else.
     """
-    photos: dict[str, Photo] = {}
+    photos, frames = dict[str, Photo](), dict[str, int]()
     rows, asked = list[dict[str, Any]](), dict[str, int]()
     for number, question in read_questions(job.questions):
         image = question["image"]
         photos[image] = photos.get(image) or read_photo(job, image, number)
-        row = row_of(job, question, photos[image], list(photos).index(image))
+        frame = frames.setdefault(image, len(frames))
+        row = row_of(job, question, photos[image], frame)
         if (before := asked.setdefault(row["id"], number)) != number:
             raise InputError(f"{job.questions}, line {number}", f"asks what line {before} asks", "Leave one out")
         rows.append(row)
@@ -87,7 +87,9 @@ def lab(job: Lab) -> Tally:
     output.open(job.overwrite)
     schema = embedded_schema(SCHEMA)
     write_shard(job.out / "data" / "lab-000000.parquet", (pa.Table.from_pylist([row], schema) for row in rows), schema)
-    tally = counted(rows, len(photos))
+    tally = Tally(frames=len(photos))
+    for row in rows:
+        tally.count(row)
     _finish(job, output, tally)
     return tally
 
@@ -171,20 +173,12 @@ def row_of(job: Lab, question: Mapping[str, Any], photo: Photo, frame: int) -> d
     return row | {"id": row_id(row), "image": {"bytes": photo.data, "path": named}}
 
 
-def counted(rows: list[dict[str, Any]], frames: int) -> Tally:
-    tally = Tally(rows=len(rows), frames=frames)
-    for row in rows:
-        tally.tasks.setdefault(row["task"], Counter())[f"sub/{row['subtask']}"] += 1
-    return tally
-
-
 def _finish(job: Lab, output: Output, tally: Tally) -> None:
     """The manifest and the card."""
     made = {
         "bopask": __version__, "dataset": job.name, "split": "test", "licence": job.licence, "source": "",
         "fingerprint": output.fingerprint, "counts": tally.counts(), "layouts": [],
     }  # fmt: skip
-    with atomic(job.out / "README.md") as partial:
-        partial.write_text(card(made, True), encoding="utf-8")
+    write_card(job.out, made, True)
     write_json(job.out / "manifest.json", made)
     output.close()

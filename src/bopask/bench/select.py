@@ -24,7 +24,7 @@ from bopask.bench.difficulty import thirds
 from bopask.errors import InputError
 from bopask.job import Tally
 from bopask.rng import seed_for
-from bopask.store.card import card
+from bopask.store.card import write_card
 from bopask.store.dataset import embeds, open_shard
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
@@ -197,7 +197,7 @@ def _write(data: DataSet, core: Path, told: Selected) -> set[str]:
         for part in parts:
             light = part.select(["task", "subtask", "answer", "layout", "split", "scene_id", "frame_id", "sensor"])
             for row in light.to_pylist():
-                _count(told.tally, row)
+                told.tally.count(row)
                 layouts.add(str(row["layout"]))
                 frames.add((row["split"], row["scene_id"], row["frame_id"], row["sensor"]))
         if parts:
@@ -213,13 +213,6 @@ def _parts(file: Any, ids: frozenset[str]) -> Iterator[pa.Table]:
         at = [k for k, id in enumerate(found) if id in ids]
         if at:
             yield file.read_row_group(group, use_threads=False).take(pa.array(at, pa.int64()))
-
-
-def _count(tally: Tally, row: Mapping[str, Any]) -> None:
-    of = tally.tasks.setdefault(str(row["task"]), Counter())
-    of[f"sub/{row['subtask']}"] += 1
-    of[str(row["answer"]).lower()] += row["answer"] in ("Yes", "No")
-    tally.rows += 1
 
 
 def _finish(
@@ -239,11 +232,8 @@ def _finish(
         "layouts": told.tally.layouts,
         "selection": {**settings, "of": data.fingerprint, "of_trained_scenes": told.shared, "strata": strata},
     }
-    known = {"dataset": "", "split": "", "bopask": "", "licence": ""} | made
     with open_shard(data.shards[0]) as file:
-        embedded = embeds(file.schema_arrow)
-    with atomic(job.core / "README.md") as partial:
-        partial.write_text(card(known, embedded), encoding="utf-8")
+        write_card(job.core, made, embeds(file.schema_arrow))
     write_json(job.core / "manifest.json", made)
     output.close()
 

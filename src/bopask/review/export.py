@@ -29,7 +29,7 @@ from bopask.review.events import Events, store_of
 from bopask.review.judgement import LISTS, WORDS
 from bopask.review.standing import Mark, Standing
 from bopask.review.table import Group, Table, read_table
-from bopask.store.card import card
+from bopask.store.card import write_card
 from bopask.store.dataset import bop_root_or, embeds, open_shard, read_manifest
 from bopask.store.files import atomic, key_of, write_json
 from bopask.store.output import Output
@@ -192,10 +192,7 @@ def _record(id: str, source: str, marks: Mapping[str, Mark]) -> dict[str, Any]:
 
 
 def _count(outcome: Outcome, row: Mapping[str, Any]) -> None:
-    of = outcome.tally.tasks.setdefault(str(row["task"]), Counter())
-    of[f"sub/{row['subtask']}"] += 1
-    of[str(row["answer"]).lower()] += row["answer"] in ("Yes", "No")
-    outcome.tally.rows += 1
+    outcome.tally.count(row)
     outcome.layouts.add(str(row.get("layout")))
     outcome.frames.add(tuple(row.get(name) for name in ("split", "scene_id", "frame_id", "sensor")))
 
@@ -273,10 +270,7 @@ def _write_rest(
         **manifest, "counts": outcome.tally.counts(), "layouts": outcome.tally.layouts, "fingerprint": fingerprint,
         "source": source, "review": review,
     }  # fmt: skip
-    known = {"dataset": "", "split": "", "bopask": "", "licence": ""} | made
-    embedded = _embedded(table)
-    with atomic(request.verified / "README.md") as partial:
-        partial.write_text(card(known, embedded), encoding="utf-8")
+    write_card(request.verified, made, _embedded(table))
     write_json(request.verified / "manifest.json", made)
     if outcome.tally.rows:
         write_report(request.verified, root)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from bopask.store.files import atomic
 
 CARD = """---
 pretty_name: {dataset} {split} (bopask)
@@ -61,3 +64,10 @@ def card(manifest: Mapping[str, Any], embedded: bool) -> str:
         embedded=", and the picture itself is in the row" if embedded else "",
         licence=manifest["licence"],
     )
+
+
+def write_card(folder: Path, manifest: Mapping[str, Any], embedded: bool) -> None:
+    """README.md of a data set folder; what its manifest does not say is left empty."""
+    known = {"dataset": "", "split": "", "bopask": "", "licence": ""} | dict(manifest)
+    with atomic(folder / "README.md") as partial:
+        partial.write_text(card(known, embedded), encoding="utf-8")

@@ -13,7 +13,6 @@ from bopask.arrays import Array
 from bopask.ask.block import Block
 from bopask.ask.relations import along
 from bopask.ask.spatial import UP, above_of, in_front_of, left_of
-from bopask.geometry import se3
 
 BARELY = 0.1
 """Below this visible share a reader may or may not count an object."""
@@ -85,7 +84,7 @@ def relations(block: Block, visible: Float[Array, "F N 2"]) -> Mapping[str, Know
 
 def level(block: Block) -> Bool[Array, "F N N"]:
     """Pairs at one height, in part: what lies on another shelf, or on or under a thing, nobody calls beside it."""
-    z = se3.transform(block.T_world_cam[:, None], block.corners_cam)[..., 2]
+    z = block.corners_world[..., 2]
     low, high = z.min(-1), z.max(-1)
     return np.asarray((low[:, :, None] < high[:, None, :]) & (low[:, None, :] < high[:, :, None]))
 
@@ -108,8 +107,7 @@ def left_known(block: Block, visible: Float[Array, "F N 2"]) -> Known:
 def front_known(block: Block) -> Known:
     """In front as `spatial` tells it; not in front where the middle lies farther away, or far to the side."""
     facts, _ = in_front_of(block)
-    corners_world = se3.transform(block.T_world_cam[:, None], block.corners_cam)
-    away = -(corners_world * block.toward_viewer[:, None, None, :]).sum(-1).mean(-1)
-    aside = (corners_world * np.cross(block.toward_viewer, UP)[:, None, None, :]).sum(-1).mean(-1)
+    away = -(block.corners_world * block.toward_viewer[:, None, None, :]).sum(-1).mean(-1)
+    aside = (block.corners_world * np.cross(block.toward_viewer, UP)[:, None, None, :]).sum(-1).mean(-1)
     behind, beside = (of[:, None, :] - of[:, :, None] for of in (away, aside))
     return facts.holds, (behind <= -block.config.margin) | (np.abs(beside) >= BESIDE * np.abs(behind))

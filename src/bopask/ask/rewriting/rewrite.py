@@ -27,9 +27,9 @@ from bopask.ask.rewriting.wording import template_of, wording_of
 from bopask.ask.variety import language
 from bopask.errors import InputError
 from bopask.models.ask import Answer
-from bopask.store.card import card
+from bopask.store.card import write_card
 from bopask.store.dataset import read_manifest
-from bopask.store.files import atomic, key_of, write_json
+from bopask.store.files import key_of, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
 
@@ -246,7 +246,6 @@ def finish(
             "rows": {name: told.rows[name] for name in ("rewritten", "kept")},
         },
     }
-    with atomic(job.out / "README.md") as path:
-        path.write_text(card(manifest, bool(manifest["config"].get("embed_images"))), encoding="utf-8")
+    write_card(job.out, manifest, bool(manifest["config"].get("embed_images")))
     write_json(job.out / "manifest.json", manifest)
     output.close()
