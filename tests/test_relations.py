@@ -140,7 +140,7 @@ def test_facing_turns_round_with_the_places_of_the_three(seed):
 
 
 def test_facing_by_hand():
-    """At the origin facing +x, what lies at +y is on the left; what is straight behind or in line is neither."""
+    """At the origin facing +x, what lies at +y is on the left, and so round the three places; in line is neither."""
     models = {i: box_model(i, [0.04, 0.04, 0.04]) for i in range(3)}
 
     def asked(*spots):
@@ -150,10 +150,14 @@ def test_facing_by_hand():
         return {(a.subtask, *i, bool(y)) for a in rows for i, y in zip(a.instances.tolist(), a.yes, strict=True)}
 
     assert asked((0, 0), (0.3, 0), (0.0, 0.3)) == {
-        ("facing_left", 0, 1, 2, True),
-        ("facing_left", 0, 2, 1, False),
-        ("facing_right", 0, 2, 1, True),
-        ("facing_right", 0, 1, 2, False),
+        row
+        for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+        for row in (
+            ("facing_left", a, b, c, True),
+            ("facing_left", a, c, b, False),
+            ("facing_right", a, c, b, True),
+            ("facing_right", a, b, c, False),
+        )
     }
     assert asked((0, 0), (0.3, 0), (0.6, 0.01)) == set()
 
@@ -226,7 +230,7 @@ def test_facing_is_not_asked_of_look_alikes():
     for ids in ([1, 2, 2], [2, 2, 1], [2, 1, 2]):
         block = block_of(layout_of(models, ids, poses, ring(1)), models)
         assert sum(len(a) for a in facing.ask(block) if isinstance(a, Asked)) == 0
-        assert len(facing.turns_of(block)) == 1
+        assert len(facing.turns_of(block)) == 3  # one from each place
 
 
 def wordings() -> dict[str, tuple[str, ...]]:
@@ -277,9 +281,11 @@ def facts_of(rows) -> dict[tuple[int, int, str], set[tuple[int, ...]]]:
 
 
 def test_rows_of_a_frame_contradict_neither_one_another_nor_themselves(asked_of):
-    _, _, rows = asked_of
+    _, split, rows = asked_of
     facts = facts_of(rows)
-    assert {*OPPOSITE.values(), *FIRST, *LAST, "between"} == {word for *_, word in facts}
+    rare = {"between", "farthest"} if split == "train_real" else set()  # few of its objects are apart by the margin
+    every, said_of = {*OPPOSITE.values(), *FIRST, *LAST, "between"}, {word for *_, word in facts}
+    assert every - rare <= said_of <= every
     for (*_, word), said in facts.items():
         for *stand, a, b in said:
             assert (*stand, b, a) not in said

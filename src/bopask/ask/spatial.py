@@ -101,7 +101,7 @@ TOPS = (
     "Is the top of the {a} {rel} above the surface that everything rests on than the top of the {b}?",
     "Is it true that the top of the {a} is {rel} above the surface than the top of the {b}?",
     "Is the highest point of the {a} {rel} above the supporting surface than that of the {b}?",
-    "Does the top of the {a} lie {rel} above the supporting surface than the top of the {b}?",
+    "Does the top of the {a} reach {rel} above the supporting surface than the top of the {b}?",
     "Would you say that the top of the {a} is {rel} above the surface than that of the {b}?",
     "Can you confirm that the highest point of the {a} lies {rel} above the surface than that of the {b}?",
     "Has the {a} its top {rel} above the surface than the {b} has its own?",
