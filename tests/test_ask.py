@@ -207,7 +207,9 @@ def test_what_lies_within_the_margin_is_skipped_and_counted():
     models = {1: box_model(1, [0.05] * 3), 2: box_model(2, [0.05] * 3)}
     poses = [se3.se3(np.eye(3), np.array([0.0, 0, 0.025])), se3.se3(np.eye(3), np.array([0.01, 0.2, 0.025]))]
     block = block_of(layout_of(models, [1, 2], poses, ring(1)[:1]), models)
-    told = [a for a in spatial.ask(block) if isinstance(a, Asked) and a.subtask in ("left", "front", "higher") and len(a)]
+    told = [
+        a for a in spatial.ask(block) if isinstance(a, Asked) and a.subtask in ("left", "front", "higher") and len(a)
+    ]
     skipped = [a for a in spatial.ask(block) if isinstance(a, Skipped)]
     assert len(told) + sum(s.number for s in skipped) == 3  # each pair is either told or counted
 

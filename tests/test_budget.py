@@ -46,12 +46,15 @@ def rows_of(choice: Choice) -> list[tuple[int, str, str, int, int]]:
 LIMIT = st.none() | st.integers(1, 60)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 20), LIMIT, LIMIT)
-def test_limits_hold_and_what_is_left_out_is_counted(seed, wordings, per_frame, per_task):
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20), LIMIT, LIMIT, st.none() | st.integers(1, 4))
+def test_limits_hold_and_what_is_left_out_is_counted(seed, wordings, per_frame, per_task, per_wording):
     asked = facts(seed)
-    choice = choose(asked, Budget(wordings, per_frame, per_task), np.random.default_rng(seed))
+    budget = Budget(wordings, per_frame, per_task, per_wording)
+    choice = choose(asked, budget, np.random.default_rng(seed))
     rows = rows_of(choice)
     in_frame, in_task = Counter(r[0] for r in rows), Counter(r[:2] for r in rows)
+    in_words = Counter((frame, subtask, words) for frame, _, subtask, _, words in rows)
+    assert max(in_words.values(), default=0) <= (per_wording or np.inf)
     assert max(in_frame.values(), default=0) <= (per_frame or np.inf)
     assert max(in_task.values(), default=0) <= (per_task or np.inf)
     there = wordings * sum(len(one) for of in asked.values() for one in of)
@@ -74,6 +77,17 @@ def test_every_wording_of_yes_and_no_is_balanced_and_none_is_used_more_than_anot
     for one in choice.rows:
         times = [used[one.asked.subtask][t] for t in range(len(one.asked.templates))]
         assert max(times) - min(times) <= one.asked.together
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 20))
+def test_a_limit_for_each_wording_leaves_out_no_row_that_it_allows(seed, per_wording, wordings):
+    asked = facts(seed)
+    rows = rows_of(choose(asked, Budget(wordings, per_wording=per_wording), np.random.default_rng(seed)))
+    got = Counter((frame, subtask) for frame, _, subtask, *_ in rows)
+    for one in (one for of in asked.values() for one in of):
+        most = len(one.templates) * (per_wording // one.together * one.together)
+        for frame in range(FRAMES):
+            assert got[frame, one.subtask] == min(most, wordings * int((one.frame == frame).sum()))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 20))
@@ -99,7 +113,9 @@ def test_tasks_of_a_frame_share_it_evenly(seed, per_frame):
         assert all(got[frame, task] == n or got[frame, task] >= most - 2 for task, n in there.items())
 
 
-@pytest.mark.parametrize("option", [("--wordings", "0"), ("--wordings", "21"), ("--max-per-frame", "-1")])
+@pytest.mark.parametrize(
+    "option", [("--wordings", "0"), ("--wordings", "21"), ("--max-per-frame", "-1"), ("--max-per-wording", "0")]
+)
 def test_budgets_that_are_none_are_refused(option, tmp_path, capsys):
     sample = "src/bopask/data/sample"
     assert main(["generate", sample, "--split", "train", "--out", str(tmp_path / "out"), *option]) == 2

@@ -80,6 +80,8 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--wordings", type=int, default=1, help="ask each fact in so many wordings, a row each (1)")
     verb.add_argument("--max-per-frame", type=int, help="rows of one frame, at most; shared evenly by its tasks")
     verb.add_argument("--max-per-task", type=int, help="rows of one task in one frame, at most")
+    verb.add_argument("--max-per-wording", type=int, help="rows of one frame in the same wording, at most")
+    verb.add_argument("--thin", type=float, metavar="PX", help="leave out frames that show the same to so many pixels")
     verb.add_argument("--keep-going", action="store_true", help="skip and count bad frames instead of stopping")
     verb.add_argument("--cache", type=Path, help="folder for priors and views (default: OUT.cache)")
     verb.add_argument("--up", default="depth,resting", help="sources of up: depth, resting, pointing")
@@ -102,7 +104,8 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
         tasks=tuple(t.strip() for t in args.tasks.split(",") if t.strip()) or tuple(TASKS),
         seed=args.seed,
         ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
-        budget=Budget(args.wordings, args.max_per_frame, args.max_per_task),
+        budget=Budget(args.wordings, args.max_per_frame, args.max_per_task, args.max_per_wording),
+        thin=args.thin,
         up=_up_sources(args, out),
         names=args.names,
         trust=args.trust,
@@ -165,6 +168,8 @@ def generate(args: argparse.Namespace) -> None:
 def _summary(tally: Tally) -> str:
     counts = tally.counts()
     lines = [f"{counts['rows']:,} questions about {counts['frames']:,} frames in {counts['layouts']:,} layouts"]
+    if again := tally.skips["thin/near_duplicate"]:
+        lines[0] += f"; {again:,} frames that show the same as others were left out"
     lines += [f"  {task:<14} {of['rows']:>12,}" for task, of in counts["tasks"].items()]
     asking = sum(tally.seconds.get(stage, 0.0) for stage in ("look", "ask", "write"))
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in tally.seconds.items())

@@ -44,6 +44,8 @@ class Job:
     seed: int = 0
     ask: AskConfig = field(default_factory=AskConfig)
     budget: Budget = field(default_factory=Budget)
+    thin: float | None = None
+    """Frames that show the same as an earlier one of their layout, to so many pixels, are left out; None: none is."""
     up: tuple[UpSource, ...] = (DepthPlane(), RestingFaces())
     names: Path | None = None
     """A names file, or the name of a set that ships with bopask."""
@@ -68,6 +70,7 @@ class Job:
             "seed": self.seed,
             "ask": asdict(self.ask),
             "budget": asdict(self.budget),
+            "thin": self.thin,
             "up": [repr(source) for source in self.up],
             "names": self._names,
             "names_sha256": sha256_of(self.names) if self.names and self.names.is_file() else "",
@@ -109,10 +112,12 @@ class Job:
         if unknown or not self.tasks:
             wrong = f"unknown task {unknown[0]!r}" if unknown else "names no task"
             raise InputError("--tasks", wrong, f"Choose from {', '.join(TASKS)}")
-        limits = (self.budget.wordings, self.budget.per_task or 1, self.budget.per_frame or 1)
-        if not 1 <= self.budget.wordings <= MOST_WORDINGS or min(limits) < 1:
+        limits = {name: n for name, n in asdict(self.budget).items() if n is not None and n < 1}
+        if limits or self.budget.wordings > MOST_WORDINGS:
             fix = f"Give 1 to {MOST_WORDINGS} wordings, and limits of 1 or more"
-            raise InputError("--wordings, --max-per-task, --max-per-frame", f"are {limits}", fix)
+            raise InputError("--wordings, --max-per-…", f"are {asdict(self.budget)}", fix)
+        if self.thin is not None and not 0 <= self.thin < np.inf:
+            raise InputError("--thin", f"is {self.thin}", "Give pixels: 0 or more")
         if self.split not in folder.splits:
             fix = f"It has: {', '.join(folder.splits)}" if folder.splits else "See bopask doctor"
             raise InputError(folder.root, f"has no split {self.split!r}", fix)

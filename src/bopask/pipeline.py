@@ -53,6 +53,7 @@ from bopask.store.output import Output
 from bopask.store.shards import write_shard
 from bopask.view.report import write_report
 from bopask.world.arrange import arrange
+from bopask.world.thin import distinct
 from bopask.world.up import find_world
 from bopask.world.visibility import look
 
@@ -173,12 +174,14 @@ class Station:
             if not starts:
                 continue
             layout, priors = self.counting(starts[0] == 0).derive(arrangement)
+            kept = self.counting(starts[0] == 0).keep(layout.arrangement)
             if starts[0] == 0:
                 self.note(layout, priors)
                 self.lay_open(layout, priors)
-            n, told = len(layout.arrangement.frames), dict[str, Any]()  # of which damaged ones are gone
-            for block in (np.arange(start, min(start + BLOCK, n)) for start in starts if start < n):
-                yield self.ask(layout, priors, self.look(layout, block), names, block, told)
+            told = dict[str, Any]()
+            for block in (kept[(kept >= start) & (kept < start + BLOCK)] for start in starts):
+                if len(block):
+                    yield self.ask(layout, priors, self.look(layout, block), names, block, told)
 
     def counting(self, counts: bool) -> Station:
         """This station; or, for what another unit counts, one that keeps the time alone."""
@@ -254,6 +257,17 @@ class Station:
             return self.find_world(arrangement.only(np.array(good)))
         self.tally.skip(*skips)
         return Layout(arrangement, world)
+
+    def keep(self, arrangement: Arrangement) -> Int[Array, "k"]:
+        """The frames of a layout that are asked about: all but damaged ones, which are gone, and near-duplicates."""
+        if self.job.thin is None:
+            return np.arange(len(arrangement.frames))
+        with self.timed("thin"):
+            kept = distinct(arrangement, self.folder.models(), self.job.thin)
+            again = len(arrangement.frames) - len(kept)
+            self.tally.skip(*[Skip(arrangement.key, "thin", "near_duplicate")] * again)
+            self.tally.frames -= again
+        return kept
 
     def look(self, layout: Layout, frames: Int[Array, "F"]) -> View:
         """Who is visible in a block of frames."""

@@ -63,7 +63,7 @@ def plan(job: Job) -> Plan:
     station = Station(job, folder, Tally())
     for scene in tqdm(job.scenes_of(folder), "scenes", unit="scene"):
         arrangements = arrange(station.read(scene), folder.models())
-        found += [(scene, k, len(a.frames)) for k, a in enumerate(arrangements)]
+        found += [(scene, k, len(station.keep(a))) for k, a in enumerate(arrangements)]
     frames = sum(n for _, _, n in found)
     with tempfile.TemporaryDirectory() as scratch:
         sample = Station(replace(job, cache_dir=job.cache.path), folder, Tally())

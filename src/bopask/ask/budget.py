@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
@@ -32,6 +32,8 @@ class Budget:
     """Rows of one frame, at most."""
     per_task: int | None = None
     """Rows of one task in one frame, at most."""
+    per_wording: int | None = None
+    """Rows of one frame in the same wording, at most."""
 
 
 class Chosen(NamedTuple):
@@ -65,8 +67,9 @@ def choose(asked: Mapping[str, Sequence[Asked]], budget: Budget, rng: np.random.
     rows, left_out = dealt.rows, {}
     for reason, limit in (
         ("asked_enough", _Deal.limited),
-        ("max_per_task", lambda deal: deal.in_frames(budget.per_task, np.minimum)),
-        ("max_per_frame", lambda deal: deal.in_frames(budget.per_frame, _level)),
+        ("max_per_wording", lambda deal: deal.in_frames(deal.subtask, deal.in_all_wordings(budget.per_wording))),
+        ("max_per_task", lambda deal: deal.in_frames(deal.task, budget.per_task)),
+        ("max_per_frame", lambda deal: deal.in_frames(deal.task, budget.per_frame, _level)),
     ):
         dealt = limit(dealt)
         left_out[reason], rows = rows - dealt.rows, dealt.rows
@@ -129,18 +132,30 @@ class _Deal:
             return self
         return replace(self, times=np.where(self.turn() < self.most, self.times, 0))
 
-    def in_frames(self, most: int | None, may: Callable[[Int[Array, "F t"], int], Int[Array, "F t"]]) -> _Deal:
+    def in_all_wordings(self, most: int | None) -> Int[Array, "s"] | None:
+        """Rows of each subtask in a frame, if `most` may have the same wording: all wordings are used in turn."""
+        together = np.ones(len(self.subtasks), int)
+        together[self.subtask] = self.together
+        return None if most is None else self.templates * (most // together * together)
+
+    def in_frames(
+        self,
+        kind: Int[Array, "n"],
+        most: Int[Array, "k"] | int | None,
+        may: Callable[[Int[Array, "F k"], Any], Int[Array, "F k"]] = np.minimum,
+    ) -> _Deal:
         """Within what each task may ask of a frame: whole rounds of all its facts, and a part of the last round.
 
         Args:
-            may: how many of the rows that each task has in each frame it may keep, if `most` are allowed.
+            kind: of a unit: its task, or its subtask.
+            may: how many of the rows that each kind has in each frame it may keep, if `most` are allowed.
         """
         if most is None:
             return self
-        n_tasks, frames = int(self.task.max()) + 1, int(self.frame.max()) + 1
-        group = self.frame * n_tasks + self.task
-        rows = np.bincount(group, self.times * self.together, frames * n_tasks).astype(int)
-        allowed = may(rows.reshape(frames, n_tasks), most).ravel()
+        kinds, frames = int(kind.max()) + 1, int(self.frame.max()) + 1
+        group = self.frame * kinds + kind
+        rows = np.bincount(group, self.times * self.together, frames * kinds).astype(int)
+        allowed = may(rows.reshape(frames, kinds), most).ravel()
         once = np.bincount(group, (self.times > 0) * self.together, len(rows)).astype(int)
         rounds, rest = np.divmod(allowed, np.maximum(once, 1))
         in_turn = np.where(self.times > 0, self.turn() * len(self.lot) + self.lot, np.iinfo(np.int64).max)
@@ -153,8 +168,9 @@ class _Deal:
         return replace(self, times=np.minimum(self.times, rounds[group] + again))
 
     def chosen(self, many: Sequence[tuple[str, Asked]], rng: np.random.Generator) -> list[Chosen]:
-        """Rows: a subtask's units take its wordings round by round, so that none is used more than another."""
-        order = np.lexsort((self.lot, self.subtask))
+        """Rows: a subtask's units take its wordings round by round, frame by frame: so none is used more than another,
+        in one frame or in all."""
+        order = np.lexsort((self.lot, self.frame, self.subtask))
         begun = np.cumsum(self.times[order]) - self.times[order]
         begun -= begun[np.searchsorted(self.subtask[order], np.arange(len(self.subtasks)))][self.subtask[order]]
         start = rng.integers(0, self.templates)
