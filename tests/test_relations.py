@@ -15,13 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scenes import block_of, box_mesh, box_model, layout_of, priors_of, ring, table_scene
+from scenes import K, block_of, box_mesh, box_model, layout_of, priors_of, ring, table_scene
+from scipy.spatial import ConvexHull
 
 from bopask.ask import depth, facing, nearer, spatial, superlatives
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import AskConfig
 from bopask.ask.budget import Budget, choose
 from bopask.ask.referring.form import Form
+from bopask.ask.referring.seen import left_known, seen_in
 from bopask.bop.folder import open_bop
 from bopask.bop.images import load_depth, load_mask
 from bopask.cli import main
@@ -76,6 +78,57 @@ def test_relations_hold_between_meshes_that_do_not_fill_their_boxes(seed):
             measure = {"left": lambda p: p[:, 0], "front": lambda p, f=f: p @ away[f]}
             at_a, at_b = (measure.get(relation, lambda p: np.linalg.norm(p, axis=1))(points) for points in in_cam)
             assert (at_a.min() + at_a.max()) / 2 < at_b.min() and at_a.max() < (at_b.min() + at_b.max()) / 2
+
+
+@given(st.integers(0, 500))
+def test_what_a_landmark_denies_lies_the_other_way_by_the_middle_of_all_pixels_too(seed):
+    boxes, layout = table_scene(seed, n=7, cameras=4)
+    rng = np.random.default_rng(seed)
+    block = block_of(layout, {o: sliver(o, m.box.size, rng) for o, m in boxes.items()})
+    outlines = [[outline(block, f, i) for i in range(block.n)] for f in range(len(block.frames))]
+    ends = np.array([[np.concatenate([ring.min(0), ring.max(0)]) for ring in of] for of in outlines])
+    u = np.array([[centroid_u(ring) for ring in of] for of in outlines])
+    middle = (ends[..., :2] + ends[..., 2:]) / 2
+    _, denied = left_known(replace(block, view=replace(block.view, bbox=ends)), middle)
+    assert denied.any()
+    for f, a, b in zip(*np.nonzero(denied), strict=True):
+        assert u[f, b] <= u[f, a]
+
+
+def outline(block, f: int, i: int) -> np.ndarray:
+    """Outline (px) of a convex object's silhouette, in order."""
+    points = camera.project(K, se3.transform(block.T_cam_obj[f, i], mesh_of(block, i).vertices))
+    return points[ConvexHull(points).vertices]
+
+
+def centroid_u(ring: np.ndarray) -> float:
+    """Column (px) of the centroid of a polygon's area."""
+    after = np.roll(ring, -1, axis=0)
+    cross = ring[:, 0] * after[:, 1] - after[:, 0] * ring[:, 1]
+    return float(((ring[:, 0] + after[:, 0]) * cross).sum() / (3 * cross.sum()))
+
+
+def mesh_of(block, i: int) -> Mesh:
+    return block.models[int(block.layout.obj_ids[i])].mesh
+
+
+def test_of_what_lies_in_a_bin_nobody_denies_that_it_is_on_it():
+    models = {1: trough(), 2: box_model(2, [0.03, 0.03, 0.03])}
+    inside, beside = (se3.se3(np.eye(3), np.array(t)) for t in ([0.02, 0, 0.035], [0.3, 0, 0.015]))
+    layout = layout_of(models, [1, 2, 2], [se3.se3(np.eye(3), np.array([0, 0, 0.01])), inside, beside], ring(2))
+    holds, denied = seen_in(block_of(layout, models), alone=False).relations["on"]
+    assert not holds.any()
+    assert not denied[:, 1, 0].any() and denied[:, 2, 0].all()
+
+
+def trough() -> Model:
+    """A floor 2 cm thick with two walls: its box holds what lies in it."""
+    floor, wall = box_mesh([0.2, 0.2, 0.02]), box_mesh([0.02, 0.2, 0.1])
+    parts = [floor.vertices, *(wall.vertices + [x, 0, 0.04] for x in (-0.09, 0.09))]
+    faces = np.concatenate([floor.faces, wall.faces + 8, wall.faces + 16])
+    vertices = np.concatenate(parts)
+    T_box = se3.se3(np.eye(3), (vertices.min(0) + vertices.max(0)) / 2)
+    return Model(1, Mesh(vertices, faces), Box(T_box, np.ptp(vertices, axis=0)), Symmetry(), "trough")
 
 
 @given(st.integers(0, 200))
