@@ -47,6 +47,6 @@ def places(arrangement: Arrangement, models: Mapping[int, Model]) -> Float[Array
     at = camera.project(np.stack([frame.camera.K for frame in frames]), corners_cam).reshape(len(frames), -1, 8, 2)
     with np.errstate(invalid="ignore"):
         on_image = ((at >= -0.5) & (at <= size[:, None, None] - 0.5)).all(-1).any(-1)
-    in_view = on_image & np.isfinite(at).all((-1, -2))
+    in_view = np.asarray(on_image & np.isfinite(at).all((-1, -2)))
     at = np.where(in_view[..., None, None], at, APART)
     return np.concatenate([at.reshape(len(frames), -1), size * APART], 1)
