@@ -170,7 +170,7 @@ class _Deal:
     def chosen(self, many: Sequence[tuple[str, Asked]], rng: np.random.Generator) -> list[Chosen]:
         """Rows: a subtask's units take its wordings round by round, frame by frame: so none is used more than another,
         in one frame or in all."""
-        order = np.lexsort((self.lot, self.frame, self.subtask))
+        order = np.argsort((self.subtask * (self.frame.max() + 1) + self.frame) * len(self.lot) + self.lot)
         begun = np.cumsum(self.times[order]) - self.times[order]
         begun -= begun[np.searchsorted(self.subtask[order], np.arange(len(self.subtasks)))][self.subtask[order]]
         start = rng.integers(0, self.templates)
