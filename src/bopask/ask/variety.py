@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 LONGEST = 3
 """n-grams of 1 to so many words are counted."""
+MOST = 20_000
+"""Of a task's questions, in so many at most: of more, evenly spread in alphabetical order."""
 
 
 def language(out: Path, wordings: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, Any]]:
@@ -26,7 +30,7 @@ def language(out: Path, wordings: Mapping[str, Mapping[str, int]]) -> dict[str, 
         rows = [n for subtask in sorted(subtasks[task]) for n in wordings.get(subtask, {}).values()]
         told[task] = {
             "distinct_questions": len(texts),
-            **{f"distinct_{n}": round(share, 4) for n, share in enumerate(distinct(texts), 1)},
+            **{f"distinct_{n}": round(share, 4) for n, share in enumerate(distinct(spread(texts)), 1)},
             "wordings": len(rows),
             "commonest_wording": round(max(rows, default=0) / max(sum(rows), 1), 4),
         }
@@ -42,10 +46,22 @@ def distinct_questions(out: Path) -> tuple[dict[str, set[str]], dict[str, set[st
         with pq.ParquetFile(path, read_dictionary=columns) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=columns)
-                for row in table.group_by(columns).aggregate([]).to_pylist():
-                    questions.setdefault(row["task"], set()).add(row["question"])
-                    subtasks.setdefault(row["task"], set()).add(row["subtask"])
+                for of, column in ((questions, "question"), (subtasks, "subtask")):
+                    for task, texts in by_task(table, column).items():
+                        of.setdefault(task, set()).update(texts)
     return questions, subtasks
+
+
+def by_task(table: pa.Table, column: str) -> dict[str, list[str]]:
+    """The distinct values of a column, by task."""
+    pairs = table.select(["task", column]).group_by(["task", column]).aggregate([])
+    tasks, texts = pairs["task"].cast(pa.string()), pairs[column].cast(pa.string())
+    return {task: texts.filter(pc.equal(tasks, task)).to_pylist() for task in tasks.unique().to_pylist()}
+
+
+def spread(texts: Collection[str]) -> Iterable[str]:
+    """At most MOST of them, evenly spread."""
+    return texts if len(texts) <= MOST else sorted(texts)[:: -(-len(texts) // MOST)]
 
 
 def distinct(texts: Iterable[str]) -> list[float]:

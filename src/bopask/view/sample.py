@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ from bopask.view.render import rendered
 
 _LIGHT = ("task", "subtask", "scene_id", "frame_id", "instances", "answer", "question")
 _KIND = ("task", "subtask", "verdict", "scene_id")
+MOST = 256
+"""Row groups that a survey reads; of more, so many evenly spread."""
 
 
 class Place(NamedTuple):
@@ -51,6 +54,10 @@ class Place(NamedTuple):
 class Survey:
     """What one light pass over the shards found."""
 
+    rows: int = 0
+    """Of all shards."""
+    whole: bool = True
+    """Every row group was read: all rows are counted."""
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Rows by task, subtask and verdict."""
     questions: dict[str, set[int]] = field(default_factory=dict)
@@ -72,18 +79,25 @@ class Survey:
         return sorted(picked, key=lambda p: (p.subtask, p.verdict, p.scene_id, p.draw))
 
 
-def survey(out: Path, seed: int, keep: int = 24) -> Survey:
-    """Counts every row of `out` and draws `keep` rows of each kind (task, subtask, verdict, scene) at random."""
-    found = Survey()
-    for path in shards(out):
+def survey(out: Path, seed: int, keep: int = 24, most: int = MOST) -> Survey:
+    """Counts the rows of `out` and draws `keep` rows of each kind (task, subtask, verdict, scene) at random."""
+    sizes = {path: _group_sizes(path) for path in shards(out)}
+    groups = [(path, group) for path, rows in sizes.items() for group in range(len(rows)) if rows[group]]
+    found = Survey(sum(map(sum, sizes.values())), len(groups) <= most)
+    read = groups if found.whole else [groups[k * len(groups) // most] for k in range(most)]
+    for path, some in groupby(read, key=lambda one: one[0]):
         with open_shard(path, read_dictionary=["task", "subtask", "question"]) as file:
             names = [n for n in _LIGHT if n in file.schema_arrow.names]
-            for group in range(file.metadata.num_row_groups):
+            for _, group in some:
                 table = file.read_row_group(group, columns=names, use_threads=False)
-                if table.num_rows:
-                    draw = rng_for(seed, "report", f"{path.name}/{group}").random(table.num_rows)
-                    _note(found, table, draw, keep, path.name, group)
+                draw = rng_for(seed, "report", f"{path.name}/{group}").random(table.num_rows)
+                _note(found, table, draw, keep, path.name, group)
     return found
+
+
+def _group_sizes(path: Path) -> list[int]:
+    with open_shard(path) as file:
+        return [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
 
 
 def _note(found: Survey, table: pa.Table, draw: Array, keep: int, shard: str, group: int) -> None:
