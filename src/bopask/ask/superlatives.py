@@ -114,5 +114,6 @@ def ask_of_three(
     yield Skipped("told_by_the_words", int(told.sum()))
     frame, t = frame[~told], t[~told]
     # the other of the three that 'no' is about alternates, so that each is asked about as often
-    instances = np.where((frame + t)[:, None] % 2 == 0, three[t], three[t][:, ::-1])
+    shot = np.array([block.layout.arrangement.frames[f].key.frame_id for f in block.frames])
+    instances = np.where((shot[frame] + t)[:, None] % 2 == 0, three[t], three[t][:, ::-1])
     yield ask_both(block, subtask, templates, frame, instances, facts.margin[frame, t], "camera", most(block))
