@@ -24,13 +24,11 @@ from bopask.arrays import Array
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
 from bopask.rng import rng_for
-from bopask.store.dataset import open_shard, picture_path, shards
+from bopask.store.dataset import MOST_ROWS, open_shard, picture_path, sampled, shards
 from bopask.view.render import rendered
 
 _LIGHT = ("task", "subtask", "scene_id", "frame_id", "instances", "answer", "question")
 _KIND = ("task", "subtask", "verdict", "scene_id")
-MOST = 256
-"""Row groups that a survey reads; of more, so many evenly spread."""
 
 
 class Place(NamedTuple):
@@ -79,25 +77,18 @@ class Survey:
         return sorted(picked, key=lambda p: (p.subtask, p.verdict, p.scene_id, p.draw))
 
 
-def survey(out: Path, seed: int, keep: int = 24, most: int = MOST) -> Survey:
-    """Counts the rows of `out` and draws `keep` rows of each kind (task, subtask, verdict, scene) at random."""
-    sizes = {path: _group_sizes(path) for path in shards(out)}
-    groups = [(path, group) for path, rows in sizes.items() for group in range(len(rows)) if rows[group]]
-    found = Survey(sum(map(sum, sizes.values())), len(groups) <= most)
-    read = groups if found.whole else [groups[k * len(groups) // most] for k in range(most)]
-    for path, some in groupby(read, key=lambda one: one[0]):
+def survey(out: Path, seed: int, keep: int = 24, most: int = MOST_ROWS) -> Survey:
+    """Counts the rows of `out`, about `most` of them, and draws `keep` of each kind (task, subtask, verdict, scene)."""
+    part = sampled(out, most)
+    found = Survey(part.rows, part.whole)
+    for path, groups in groupby(part.groups, key=lambda one: one[0]):
         with open_shard(path, read_dictionary=["task", "subtask", "question"]) as file:
             names = [n for n in _LIGHT if n in file.schema_arrow.names]
-            for _, group in some:
+            for _, group in groups:
                 table = file.read_row_group(group, columns=names, use_threads=False)
                 draw = rng_for(seed, "report", f"{path.name}/{group}").random(table.num_rows)
                 _note(found, table, draw, keep, path.name, group)
     return found
-
-
-def _group_sizes(path: Path) -> list[int]:
-    with open_shard(path) as file:
-        return [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
 
 
 def _note(found: Survey, table: pa.Table, draw: Array, keep: int, shard: str, group: int) -> None:
