@@ -3,8 +3,9 @@
     python bench/speed.py [FOLDER --split SPLIT] [--scenes …] [--images 8] [--cache DIR] [--picture FILE]
 
 Without a FOLDER the embedded sample is used; of a folder of many scenes four, evenly spread. What else is given goes to
-`bopask generate`, as `--wordings 4`. All is done on the poses alone. Figures are processor seconds of all processes together, so that what
-else runs on the machine matters little; only what two workers gain is told by the clock, and needs two idle cores.
+`bopask generate`, as `--wordings 4`. All is done on the poses alone. Figures are processor seconds of all processes
+together, so that what else runs on the machine matters little; only what two workers gain is told by the clock, and
+needs two idle cores.
 """
 
 from __future__ import annotations
