@@ -29,7 +29,8 @@ class RayCluster:
         if not units:
             return
         ray = self._connected()
-        task = ray.remote(num_cpus=1, max_retries=RETRIES)(call)
+        name = getattr(function, "func", function).__name__  # in what Ray tells of its tasks
+        task = ray.remote(num_cpus=1, max_retries=RETRIES, name=name)(call)
         waiting, running = iter(units), list[Any]()
         whole = ray.put(function)
         try:
