@@ -2,7 +2,7 @@
 # A Ray cluster of three hosts on this machine: network namespaces on one bridge, each with its own address, name and /tmp/ray.
 # As root (namespaces), with iproute2, openssl and the extra ray. The hosts share the other folders, as those of a cluster must.
 # Usage: bench/ray_hosts.sh [OPTION…]     options of bopask generate, as --tasks pose,depth; always of the embedded sample
-# Makes the same questions by local processes and by the cluster; tells which host made which share of the units, and whether the
+# Makes the same questions in one local process and by the cluster; tells which host made which share of the units, and whether the
 # files are the same (exit code 0) or differ (1).
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "bench/ray_hosts.sh needs root: it makes network namespaces" >&2; exit 2; }
@@ -38,9 +38,9 @@ for ((i = 1; i <= hosts; i++)); do
         { cat "$state/log" >&2; exit 2; }
 done
 
-sample=(src/bopask/data/sample --split train --workers "$hosts")
-on 1 bopask generate "${sample[@]}" "$@" --out "$state/local" --executor local >/dev/null
-on 1 bopask generate "${sample[@]}" "$@" --out "$state/ray" --executor "ray:$net.1:6379" >/dev/null
+make() { on 1 bopask generate src/bopask/data/sample --split train --out "$state/$1" "${@:2}" >/dev/null; }
+make local --workers 1 "$@"
+make ray --workers "$hosts" --executor "ray:$net.1:6379" "$@"
 on 1 python - "$net.1:6379" <<'PYTHON'
 import sys, ray
 from collections import Counter
