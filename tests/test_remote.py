@@ -59,7 +59,7 @@ def left(out: Path) -> dict[str, str]:
 
 def test_a_bucket_holds_what_a_folder_holds(local, bucket, tmp_path):
     out = f"{bucket}/whole"
-    assert main(command(local.parent / "tiny", out, local.parent, "--workers", "2")) == 0
+    assert main(command(local.parent / "tiny", out, local.parent)) == 0
     assert left(place(out)) == left(local)
     assert main(["diff", str(local), out]) == 0
     place(out).fs.get(out, str(tmp_path / "copy"), recursive=True)

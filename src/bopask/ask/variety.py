@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+from bopask.store.dataset import open_shard
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 LONGEST = 3
@@ -39,7 +39,7 @@ def distinct_questions(out: Path) -> tuple[dict[str, set[str]], dict[str, set[st
     subtasks: dict[str, set[str]] = {}
     columns = ["task", "subtask", "question"]
     for path in sorted((out / "data").glob("*.parquet")):
-        with pq.ParquetFile(path, read_dictionary=columns) as file:
+        with open_shard(path, read_dictionary=columns) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=columns)
                 for row in table.group_by(columns).aggregate([]).to_pylist():
