@@ -41,13 +41,16 @@ done
 make() { on 1 bopask generate src/bopask/data/sample --split train --out "$state/$1" "${@:2}" >/dev/null; }
 make local --workers 1 "$@"
 make ray --workers "$hosts" --executor "ray:$net.1:6379" "$@"
-on 1 python - "$net.1:6379" <<'PYTHON'
+scenes=$(ls "$state/ray/data" | wc -l)
+on 1 python - "$net.1:6379" "$scenes" <<'PYTHON'
 import sys, ray
 from collections import Counter
 ray.init(sys.argv[1], log_to_driver=False, logging_level="error")
 names = {node["NodeManagerAddress"]: node["NodeManagerHostname"] for node in ray.nodes()}
-done = Counter((e["name"], e["pid"]) for e in ray.timeline() if e["cat"].startswith("task::") and ":" not in e["name"])
-print(*(f"{what:>14} {names.get(of, of)} ({of}): {n}" for (what, of), n in sorted(done.items())), sep="\n")
+tasks = sorted((e["ts"], e["pid"]) for e in ray.timeline() if e["name"].endswith(".call"))
+scenes = tasks[-int(sys.argv[2]):]  # scenes are read, then objects grasped, and last of all scenes made
+for what, done in (("tasks", tasks), ("scenes made", scenes)):
+    print(f"{what}:", ", ".join(f"{names[of]} ({of}) {n}" for of, n in sorted(Counter(of for _, of in done).items())))
 PYTHON
 on 1 bopask diff "$state/local" "$state/ray"
 diff -r "$state/local" "$state/ray" && echo "$(find "$state/ray" -type f | wc -l) files, byte for byte the same"

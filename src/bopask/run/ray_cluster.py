@@ -29,8 +29,7 @@ class RayCluster:
         if not units:
             return
         ray = self._connected()
-        name = getattr(function, "func", function).__name__  # in what Ray tells of its tasks
-        task = ray.remote(num_cpus=1, max_retries=RETRIES, name=name)(call)
+        task = ray.remote(num_cpus=1, max_retries=RETRIES)(call)
         waiting, running = iter(units), list[Any]()
         whole = ray.put(function)
         try:
