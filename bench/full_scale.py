@@ -1,10 +1,10 @@
 """Every frame of a split through the line, twice: with cold caches, then with priors cached and views cold.
 
-    python bench/full_scale.py FOLDER --split train_real --workers 2 [--scenes …]
+    python bench/full_scale.py FOLDER --split train_real --workers 2 [--wordings 4] [--scenes …]
 
-Prints, of one run on one machine: wall seconds, rows, questions a second end to end after priors, peak memory of the
-largest process. The second run does everything but the priors: it reads, arranges, finds up, casts rays for visibility,
-asks and writes.
+Prints, of one run on one machine: wall seconds, rows, questions a second, peak memory of the largest process; and what
+`generate` says of its stages. The second run does everything but the priors: it reads, arranges, finds up, casts rays
+for visibility, asks and writes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--split", required=True)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--wordings", type=int, default=1)
     parser.add_argument("--scenes", nargs="*", default=[])
     parser.add_argument("--scratch", type=Path, help="folder for the output (default: a temporary one)")
     args = parser.parse_args()
@@ -33,6 +34,7 @@ def main() -> None:
     out, cache = scratch / "out", scratch / "cache"
     command = [sys.executable, "-m", "bopask.cli", "generate", str(args.folder), "--split", args.split]
     command += ["--out", str(out), "--cache", str(cache), "--workers", str(args.workers)]
+    command += ["--wordings", str(args.wordings)]
     command += ["--scenes", *args.scenes] if args.scenes else []
     for name in ("cold caches", "priors cached"):
         start = perf_counter()

@@ -39,7 +39,8 @@ def main() -> None:
     args = parser.parse_args()
     scenes = scenes_of(args.folder)
     layouts(scenes)
-    images(args.folder, args.split, args.frames, args.workers)
+    if args.frames:
+        images(args.folder, args.split, args.frames, args.workers)
     if args.questions:
         questions(args.questions, {f"{s['scene']:06d}": s["arrangement"] for s in scenes})
 

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 from view_rows import CORNERS, row, told, write_out
 
-from bopask.ask.rows import SCHEMA, row_id
+from bopask.ask.identity import row_id
+from bopask.ask.rows import SCHEMA
 from bopask.review.answers import text_of
 
 

@@ -172,7 +172,8 @@ def long_scene(tmp_path_factory) -> Path:
     return root
 
 
-def test_rows_and_counts_do_not_depend_on_the_parts(long_scene, tmp_path, monkeypatch):
+@pytest.mark.parametrize("more", [(), ("--thin", "60")], ids=["all frames", "thinned"])
+def test_rows_and_counts_do_not_depend_on_the_parts(long_scene, tmp_path, monkeypatch, more):
     """Shards of 2 and of 3 blocks, and of whole scenes: other files, the same rows in the same order."""
     monkeypatch.setattr(jobs, "BLOCK", 3)
     monkeypatch.setattr(pipeline, "BLOCK", 3)
@@ -180,8 +181,8 @@ def test_rows_and_counts_do_not_depend_on_the_parts(long_scene, tmp_path, monkey
     for frames in (6, 9, 100):
         monkeypatch.setattr(jobs, "SHARD", frames)
         out = tmp_path / str(frames)
-        cache = str(tmp_path / "cache")
-        assert generate(long_scene, out, "--keep-going", "--cache", cache, tasks="pose,depth,spatial,trajectory") == 0
+        always = ("--keep-going", "--cache", str(tmp_path / "cache"))
+        assert generate(long_scene, out, *always, *more, tasks="pose,depth,spatial,trajectory") == 0
         manifest = json.loads((out / "manifest.json").read_bytes())
         shards = sorted((out / "data").iterdir())
         rows = pa.concat_tables([pq.read_table(shard) for shard in shards])
@@ -194,6 +195,7 @@ def test_rows_and_counts_do_not_depend_on_the_parts(long_scene, tmp_path, monkey
         for key in ("counts", "skips", "layouts", "language"):
             assert found[frames][2][key] == found[100][2][key]
     assert found[100][2]["skips"]["read"] == {"bad_depth": 1}
+    assert (found[100][2]["counts"]["frames"] < 21) == ("--thin" in more)
     assert [layout["frames"] for layout in found[100][2]["layouts"]] == [9, 10, 2]
 
 

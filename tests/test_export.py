@@ -26,7 +26,8 @@ from PIL import Image
 from tiny import OBJECTS, box, write_tiny_bop
 
 from bopask.ask import grasp, rearrangement, trajectory
-from bopask.ask.rows import SCHEMA, row_id
+from bopask.ask.identity import row_id
+from bopask.ask.rows import SCHEMA
 from bopask.bench.dialects import CHOICES, DIALECTS
 from bopask.bop.folder import open_bop
 from bopask.cli import main

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from bopask.ask.rows import row_id
+from bopask.ask.identity import row_id
 from bopask.bench.dataset import DataSet
 from bopask.bench.lab import ORIENTATION, Lab, lab
 from bopask.cli import main

@@ -94,7 +94,11 @@ def word(row: Row, subtask: str, says: str) -> Row:
 
 
 def words_of(subtask: str) -> str:
-    return {"front": "in front of", "left": "to the left of", "closer": "closer to", "facing_left": "left"}[subtask]
+    return {
+        "front": "in front of", "left": "to the left of", "closer": "closer to", "facing_left": "left",
+        "higher": "higher", "leftmost": "to the left of", "foremost": "in front of", "closest": "closer to",
+        "nearer": "nearer to",
+    }[subtask]  # fmt: skip
 
 
 def phrase(row: Row, slot: int, new: str) -> Row:
@@ -109,9 +113,17 @@ def other_end(words: str) -> str:
 
 
 def swapped(row: Row) -> Row:
-    a, b = row["phrases"]
+    a, b = row["phrases"][:2]
     row["question"] = row["question"].replace(a, "\0").replace(b, a).replace("\0", b)
     return row
+
+
+def about_the_third(row: Row) -> Row:
+    """'Nearer to b than to c' said of b and c exchanged, with all their columns; the answer stays."""
+    (a, b, c), (x, y, z) = row["instances"], row["phrases"]
+    row |= {"instances": [a, c, b], "phrases": [x, z, y]}
+    row["question"] = row["question"].replace(y, "\0").replace(z, y).replace("\0", z)
+    return evidence(row, lambda told: [told[of].append(told[of].pop(1)) for of in ("bbox", "refer")])
 
 
 def no(row: Row) -> Row:
@@ -219,6 +231,8 @@ def clear(row: Row) -> bool:
     return pose(row) and len(json.loads(row["evidence"])["accept_orders"]) == 1
 
 
+ENDS = ("leftmost", "rightmost", "foremost", "hindmost", "closest", "farthest")
+"""Of three objects."""
 KINDS: dict[str, tuple[Callable[[Row], bool], Callable[[Row, Proven], Row], str]] = {
     # what: (rows that can have it, how it is planted, the claim under which it has to be found)
     "left is right": (asks("left"), lambda r, _: word(r, "right", "to the right of"), "relation: right"),
@@ -233,9 +247,35 @@ KINDS: dict[str, tuple[Callable[[Row], bool], Callable[[Row, Proven], Row], str]
     "yes is no of depth": (asks("closer", "farther"), lambda r, _: no(r), "relation: (closer|farther)"),
     "yes is no of stacks": (asks("above", "below"), lambda r, _: no(r), "relation: (above|below)"),
     "yes is no of facing": (asks("facing_left", "facing_right"), lambda r, _: no(r), "relation: facing_(left|right)"),
+    "yes is no of heights": (asks("higher", "lower"), lambda r, _: no(r), "relation: (higher|lower)"),
+    "higher is lower": (asks("higher"), lambda r, _: word(r, "lower", "lower"), "relation: lower"),
+    **{f"yes is no of the {end}": (asks(end), lambda r, _: no(r), f"relation: {end}") for end in (*ENDS, "between")},
+    **{
+        f"{end} is {other}": (
+            asks(end),
+            lambda r, _, other=other, says=says: word(r, other, says),
+            f"relation: {other}",
+        )
+        for end, other, says in (
+            ("leftmost", "rightmost", "to the right of"),
+            ("foremost", "hindmost", "behind"),
+            ("closest", "farthest", "farther from"),
+        )
+    },
+    "yes is no of distances": (
+        asks("nearer", "farther_from"),
+        lambda r, _: no(r),
+        "relation: (nearer|farther_from)",
+    ),
+    "nearer is farther": (
+        asks("nearer"),
+        lambda r, _: word(r, "farther_from", "farther from"),
+        "relation: farther_from",
+    ),
+    "nearer to the other": (asks("nearer"), lambda r, _: about_the_third(r), "relation: nearer"),
     "above without contact": (asks("left"), lambda r, _: stacked(r), "relation: above"),
     "margin overstated": (
-        asks("left", "front", "closer"),
+        asks("left", "front", "closer", "leftmost", "between"),
         lambda r, _: evidence(r, lambda told: told.update(margin_m=told["margin_m"] + 0.001)),
         "relation: margin",
     ),
@@ -375,6 +415,11 @@ KINDS: dict[str, tuple[Callable[[Row], bool], Callable[[Row, Proven], Row], str]
         "name: means the object",
     ),
     "names exchanged in the question": (asks("left", "closer", "front"), lambda r, _: swapped(r), "name: slots"),
+    "names of three exchanged in the question": (
+        asks(*ENDS, "between", "higher", "nearer", "farther_from"),
+        lambda r, _: swapped(r),
+        "name: slots",
+    ),
     "other relation in the question": (
         asks("left"),
         lambda r, _: r | {"question": r["question"].replace("left", "right")},
@@ -436,7 +481,7 @@ def test_an_object_below_the_threshold_of_visibility_is_found(proven: Proven) ->
 
 def test_rows_that_contradict_one_another_are_found(proven: Proven) -> None:
     """Two rows of one image, each right by itself but for the word of the other."""
-    for row in spread(proven, asks("left", "front", "closer")):
+    for row in spread(proven, asks("left", "front", "closer", "higher", "nearer", *ENDS), 12):
         assert any(claim.endswith("has no circle") for claim in proven.claims([row, no(copy.deepcopy(row))]))
 
 

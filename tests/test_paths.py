@@ -328,8 +328,9 @@ def test_integers_of_the_evidence_are_rows_of_each_frame():
     seen = Layout(arrangement, World(T_cam, "truth", 1.0))
     asked = [a for a in trajectory.ask(block_of(seen, models, priors_of(seen, [path]))) if isinstance(a, Asked)]
     assert sum(len(a) for a in asked) == 4
-    for frame, text in zip(asked[0].frame, asked[0].evidence.to_pylist(), strict=True):
-        evidence = json.loads(text)
+    told = asked[0].evidence(np.arange(len(asked[0]))).to_pylist()
+    for frame, text in zip(asked[0].frame, told, strict=True):
+        evidence = json.loads(text + "}")
         assert frames[frame].obj_ids[evidence["start_contacts"][0]["with"]] == BRICK.obj_id
         assert evidence["waypoints_m"] == np.round(path.points, 6).tolist()
         assert [a["way"] for a in evidence["alternatives"]] == [a.way for a in path.alternatives]

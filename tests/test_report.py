@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from collections import Counter
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,19 @@ def test_the_survey_counts_every_row(out: Path) -> None:
         task: len({r["question"] for r in rows if r["task"] == task}) for task in ("spatial", "pose", "rearrangement")
     }
     assert max(map(len, found.places.values())) == 2
+
+
+def test_of_too_many_row_groups_some_are_read_and_the_manifest_counts(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = survey(out, 0, most=100)
+    assert some.rows == len(many_rows()) > sum(some.counts.values()) > 0 and not some.whole
+    manifest = json.loads((out / "manifest.json").read_text())
+    told = {task: {"rows": 1234, "subtasks": {"told": 1234}} for task, _, _ in survey(out, 0).counts}
+    (out / "manifest.json").write_text(json.dumps(manifest | {"counts": {**manifest["counts"], "tasks": told}}))
+    assert "1,234" not in write_report(out, None, seed=0).read_text("utf-8")
+    monkeypatch.setattr("bopask.view.report.survey", partial(survey, most=100))
+    assert "1,234" in write_report(out, None, seed=0).read_text("utf-8")
 
 
 def test_every_row_is_found_by_its_id(out: Path) -> None:

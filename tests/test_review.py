@@ -24,7 +24,8 @@ pytest.importorskip("starlette", reason="the extra `review` is not installed")
 from starlette.testclient import TestClient
 
 from bopask.ask.grasp import answer_text
-from bopask.ask.rows import SCHEMA, row_id
+from bopask.ask.identity import row_id
+from bopask.ask.rows import SCHEMA
 from bopask.cli import main, parser
 from bopask.errors import InputError, OutputError
 from bopask.nouns import Description
@@ -331,7 +332,7 @@ def test_answers_are_written_as_generation_writes_them(points: Any) -> None:
 def test_an_id_is_the_hash_that_generation_gives() -> None:
     import pyarrow as pa
 
-    from bopask.ask.rows import content_ids
+    from bopask.ask.identity import content_ids
 
     rows = [*many(), full("spatial", question=EVIL)]
     table = pa.Table.from_pylist(rows, SCHEMA)

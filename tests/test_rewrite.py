@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from chat_server import Said, Served, first_text, serving
 
-from bopask.ask import depth, facing, grasp, pose, rearrangement, spatial, trajectory
+from bopask.ask import depth, facing, grasp, nearer, pose, rearrangement, spatial, superlatives, trajectory
 from bopask.ask.rewriting.nouns import known_nouns
 from bopask.ask.rewriting.paraphrase import Asking, Paraphraser, judge_all, with_slots
 from bopask.ask.rewriting.rewrite import Rewrite, rewrite
@@ -38,8 +38,15 @@ FAMILIES = {
     "closer": depth.CLOSER,
     "farther": depth.FARTHER,
     **{f"facing_{side}": tuple(t.format(side=side) for t in facing.TEMPLATES) for side in ("left", "right")},
+    "higher": spatial.HIGHER,
+    "lower": spatial.LOWER,
+    **superlatives.WORDS,
+    "between": superlatives.BETWEEN,
+    **nearer.WORDS,
 }
 OTHER = {"left": "right", "front": "behind", "above": "below", "closer": "farther", "facing_left": "facing_right",
+         "higher": "lower", "leftmost": "rightmost", "foremost": "hindmost", "closest": "farthest",
+         "nearer": "farther_from", "between": "leftmost",
          "first": "all", "any": "all", "set": "all", "cuboid": "parallel_jaw", "carry": "first"}  # fmt: skip
 NOUNS = known_nouns(["green apple", "tea box"])
 IS_LEFT = Wording("Is the {a} to the left of the {b} from the camera's point of view?", "")

@@ -77,6 +77,11 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dataset", default="", help="name written into the rows (default: the folder's)")
     verb.add_argument("--min-visib", type=float, default=0.3, help="ask about objects visible at least this much (0.3)")
     verb.add_argument("--margin", type=float, default=0.02, help="metres by which a relation must hold (0.02)")
+    verb.add_argument("--wordings", type=int, default=1, help="ask each fact in so many wordings, a row each (1)")
+    verb.add_argument("--max-per-frame", type=int, help="rows of one frame, at most; shared evenly by its tasks")
+    verb.add_argument("--max-per-task", type=int, help="rows of one task in one frame, at most")
+    verb.add_argument("--max-per-wording", type=int, help="rows of one frame in the same wording, at most")
+    verb.add_argument("--thin", type=float, metavar="PX", help="leave out frames that show the same to so many pixels")
     verb.add_argument("--keep-going", action="store_true", help="skip and count bad frames instead of stopping")
     verb.add_argument("--cache", type=Path, help="folder for priors and views (default: OUT.cache)")
     verb.add_argument("--up", default="depth,resting", help="sources of up: depth, resting, pointing")
@@ -88,6 +93,7 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
 
 def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
     from bopask.ask.block import AskConfig
+    from bopask.ask.budget import Budget
     from bopask.ask.tasks import TASKS
     from bopask.job import Job
 
@@ -98,6 +104,8 @@ def _job(args: argparse.Namespace, out: Path, **settings: Any) -> Job:
         tasks=tuple(t.strip() for t in args.tasks.split(",") if t.strip()) or tuple(TASKS),
         seed=args.seed,
         ask=AskConfig(min_visib=args.min_visib, margin=args.margin),
+        budget=Budget(args.wordings, args.max_per_frame, args.max_per_task, args.max_per_wording),
+        thin=args.thin,
         up=_up_sources(args, out),
         names=args.names,
         trust=args.trust,
@@ -160,6 +168,8 @@ def generate(args: argparse.Namespace) -> None:
 def _summary(tally: Tally) -> str:
     counts = tally.counts()
     lines = [f"{counts['rows']:,} questions about {counts['frames']:,} frames in {counts['layouts']:,} layouts"]
+    if again := tally.skips["thin/near_duplicate"]:
+        lines[0] += f"; {again:,} frames that show the same as others were left out"
     lines += [f"  {task:<14} {of['rows']:>12,}" for task, of in counts["tasks"].items()]
     asking = sum(tally.seconds.get(stage, 0.0) for stage in ("look", "ask", "write"))
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in tally.seconds.items())

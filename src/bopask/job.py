@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bopask.ask.block import AskConfig
+from bopask.ask.budget import MOST_WORDINGS, Budget, Choice
 from bopask.ask.names import SHIPPED, is_shipped
 from bopask.ask.tasks import TASKS
 from bopask.bop.folder import BopFolder
@@ -40,6 +43,9 @@ class Job:
     tasks: tuple[str, ...] = tuple(TASKS)
     seed: int = 0
     ask: AskConfig = field(default_factory=AskConfig)
+    budget: Budget = field(default_factory=Budget)
+    thin: float | None = None
+    """Frames that show the same as an earlier one of their layout, to so many pixels, are left out; None: none is."""
     up: tuple[UpSource, ...] = (DepthPlane(), RestingFaces())
     names: Path | None = None
     """A names file, or the name of a set that ships with bopask."""
@@ -63,6 +69,8 @@ class Job:
             "tasks": list(self.tasks),
             "seed": self.seed,
             "ask": asdict(self.ask),
+            "budget": asdict(self.budget),
+            "thin": self.thin,
             "up": [repr(source) for source in self.up],
             "names": self._names,
             "names_sha256": sha256_of(self.names) if self.names and self.names.is_file() else "",
@@ -104,6 +112,12 @@ class Job:
         if unknown or not self.tasks:
             wrong = f"unknown task {unknown[0]!r}" if unknown else "names no task"
             raise InputError("--tasks", wrong, f"Choose from {', '.join(TASKS)}")
+        limits = {name: n for name, n in asdict(self.budget).items() if n is not None and n < 1}
+        if limits or self.budget.wordings > MOST_WORDINGS:
+            fix = f"Give 1 to {MOST_WORDINGS} wordings, and limits of 1 or more"
+            raise InputError("--wordings, --max-per-…", f"are {asdict(self.budget)}", fix)
+        if self.thin is not None and not 0 <= self.thin < np.inf:
+            raise InputError("--thin", f"is {self.thin}", "Give pixels: 0 or more")
         if self.split not in folder.splits:
             fix = f"It has: {', '.join(folder.splits)}" if folder.splits else "See bopask doctor"
             raise InputError(folder.root, f"has no split {self.split!r}", fix)
@@ -182,6 +196,19 @@ class Tally:
 
     def skip(self, *skips: Skip) -> None:
         self.skips.update(f"{s.stage}/{s.reason}" for s in skips)
+
+    def note(self, choice: Choice) -> None:
+        """Counts the rows of a block."""
+        for task, asked, fact, template in choice.rows:
+            of = self.tasks.setdefault(task, Counter())
+            of[f"sub/{asked.subtask}"] += len(fact)
+            if asked.yes is not None:
+                yes = int(asked.yes[fact].sum())
+                of.update(yes=yes, no=len(fact) - yes)
+            times = np.bincount(template, minlength=len(asked.templates)).tolist()
+            said = {words: n for words, n in zip(asked.templates, times, strict=True) if n}
+            self.wordings.setdefault(asked.subtask, Counter()).update(said)
+        self.skips.update({f"budget/{reason}": n for reason, n in choice.left_out.items()})
 
     def add(self, other: Mapping[str, Any]) -> None:
         """Adds the tally of a unit, as it was stored."""

@@ -18,7 +18,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +29,7 @@ from bopask import __version__
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
+from bopask.ask.budget import choose
 from bopask.ask.names import Names, find_names
 from bopask.ask.referring.generate import refer
 from bopask.ask.referring.seen import seen_in
@@ -52,6 +53,7 @@ from bopask.store.output import Output
 from bopask.store.shards import write_shard
 from bopask.view.report import write_report
 from bopask.world.arrange import arrange
+from bopask.world.thin import distinct
 from bopask.world.up import find_world
 from bopask.world.visibility import look
 
@@ -120,7 +122,8 @@ def generate_unit(output: Output, job: Job, unit: Unit) -> None:
     tables = station.tables(unit)
     schema = SCHEMA
     if job.embed_images:
-        tables, schema = embedded(tables, station.folder.root), embedded_schema(SCHEMA)
+        whole = (table.cast(SCHEMA) for table in tables)  # a slice of dictionary arrays carries the whole dictionary
+        tables, schema = embedded(whole, station.folder.root), embedded_schema(SCHEMA)
     shard = job.out / "data" / f"{job.split}-{unit.name}.parquet"
     station.tally.rows = write_shard(shard, tables, schema)
     seconds = station.tally.seconds
@@ -171,12 +174,14 @@ class Station:
             if not starts:
                 continue
             layout, priors = self.counting(starts[0] == 0).derive(arrangement)
+            kept = self.counting(starts[0] == 0).keep(layout.arrangement)
             if starts[0] == 0:
                 self.note(layout, priors)
                 self.lay_open(layout, priors)
-            n = len(layout.arrangement.frames)  # of which damaged ones are gone
-            for block in (np.arange(start, min(start + BLOCK, n)) for start in starts if start < n):
-                yield self.ask(layout, priors, self.look(layout, block), names, block)
+            told = dict[str, Any]()
+            for block in (kept[(kept >= start) & (kept < start + BLOCK)] for start in starts):
+                if len(block):
+                    yield self.ask(layout, priors, self.look(layout, block), names, block, told)
 
     def counting(self, counts: bool) -> Station:
         """This station; or, for what another unit counts, one that keeps the time alone."""
@@ -253,6 +258,17 @@ class Station:
         self.tally.skip(*skips)
         return Layout(arrangement, world)
 
+    def keep(self, arrangement: Arrangement) -> Int[Array, "k"]:
+        """The frames of a layout that are asked about: all but damaged ones, which are gone, and near-duplicates."""
+        if self.job.thin is None:
+            return np.arange(len(arrangement.frames))
+        with self.timed("thin"):
+            kept = distinct(arrangement, self.folder.models(), self.job.thin)
+            again = len(arrangement.frames) - len(kept)
+            self.tally.skip(*[Skip(arrangement.key, "thin", "near_duplicate")] * again)
+            self.tally.frames -= again
+        return kept
+
     def look(self, layout: Layout, frames: Int[Array, "F"]) -> View:
         """Who is visible in a block of frames."""
         arrangement, models = layout.arrangement, self.folder.models()
@@ -260,36 +276,35 @@ class Station:
             key = view_key(arrangement, frames, models)
             return View(**self.job.cache.arrays("views", key, lambda: vars(look(arrangement, models, frames))))
 
-    def ask(self, layout: Layout, priors: Priors, view: View, names: Names, frames: Int[Array, "F"]) -> pa.Table:
-        """The rows of a block of frames, of which `view` is the view."""
+    def ask(
+        self, layout: Layout, priors: Priors, view: View, names: Names, frames: Int[Array, "F"], told: dict[str, Any]
+    ) -> pa.Table:
+        """The rows of a block of frames, of which `view` is the view; `told` goes from a layout's block to the next."""
         with self.timed("ask"):
             rng = rng_for(self.job.seed, "ask", f"{layout.key}/{frames[0]}")
             nobody = np.full(view.visib_fract.shape, -1)
-            block = Block(layout, priors, frames, self.folder.models(), view, (), nobody, self.job.ask)
+            block = Block(layout, priors, frames, self.folder.models(), view, (), nobody, self.job.ask, told=told)
             alone = len(set(layout.obj_ids.tolist())) == block.n
             block = block.called(refer(seen_in(block, alone), names, rng, names.described))
             self.count_unnamed(layout, names, block.phrase, view)
             asked = {task: list(self.count(task, TASKS[task](block))) for task in self.job.tasks}
+            choice = choose(asked, self.job.budget, rng)
+            self.tally.note(choice)
             shot = [layout.arrangement.frames[f] for f in frames]
             images = [f.rgb_path.relative_to(self.folder.root).as_posix() if f.rgb_path else "" for f in shot]
-            return to_table(block, asked, self.origin, images, rng, self.tally.wordings)
+            return to_table(block, choice.rows, self.origin, images)
 
     @property
     def origin(self) -> Origin:
         return Origin(self.job.dataset or self.folder.name, self.job.split, self.job.licence)
 
     def count(self, task: str, answers: Iterator[Asked | Skipped]) -> Iterator[Asked]:
-        """Counts what a task asked and what it did not."""
+        """Counts what a task cannot ask, and passes on what it can."""
         for one in answers:
             if isinstance(one, Skipped):
                 self.tally.skips[f"{task}/{one.reason}"] += one.number
-                continue
-            counts = self.tally.tasks.setdefault(task, type(self.tally.skips)())
-            counts[f"sub/{one.subtask}"] += len(one)
-            if one.yes is not None:
-                counts["yes"] += int(one.yes.sum())
-                counts["no"] += int((~one.yes).sum())
-            yield one
+            else:
+                yield one
 
     def count_unnamed(self, layout: Layout, names: Names, phrase: Array, view: View) -> None:
         """Visible objects that no phrase names: without a name that may be used, or not told apart from their like."""

@@ -63,7 +63,7 @@ def plan(job: Job) -> Plan:
     station = Station(job, folder, Tally())
     for scene in tqdm(job.scenes_of(folder), "scenes", unit="scene"):
         arrangements = arrange(station.read(scene), folder.models())
-        found += [(scene, k, len(a.frames)) for k, a in enumerate(arrangements)]
+        found += [(scene, k, len(station.keep(a))) for k, a in enumerate(arrangements)]
     frames = sum(n for _, _, n in found)
     with tempfile.TemporaryDirectory() as scratch:
         sample = Station(replace(job, cache_dir=job.cache.path), folder, Tally())
@@ -89,7 +89,7 @@ def ask_sample(station: Station, layouts: Sequence[tuple[int, int, int]], path: 
         arrangement = thin(arrange(station.read(scene), station.folder.models())[k], FRAMES)
         layout, priors = station.derive(arrangement)
         shot = np.arange(len(layout.arrangement.frames))
-        tables.append(station.ask(layout, priors, station.look(layout, shot), names, shot))
+        tables.append(station.ask(layout, priors, station.look(layout, shot), names, shot, {}))
         shown += len(shot)
     write_shard(path, iter(tables), SCHEMA)
     return path.stat().st_size, shown

@@ -5,17 +5,22 @@ Knows the geometry of a view (who is visible, which way the viewer is); knows no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bopask.arrays import Array
+from bopask.ask import text
 from bopask.ask.referring.form import Form, Referred
+from bopask.ask.text import Text
 from bopask.geometry import box, camera, se3
 from bopask.nouns import Arrangement, Layout, Model, Priors, View
+
+Once = TypeVar("Once")
 
 
 def frame_poses(arrangement: Arrangement, frames: Int[Array, "F"]) -> Float[Array, "F N 4 4"]:
@@ -58,6 +63,14 @@ class Block:
     config: AskConfig
     kin: Bool[Array, "N N"] | None = None
     """Objects that one noun may cover; None: those of one obj_id."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What is the same in every frame of the layout: blocks of one layout share it."""
+
+    def once(self, what: str, tell: Callable[[], Once]) -> Once:
+        """What `tell` gives, told once a layout."""
+        if what not in self.told:
+            self.told[what] = tell()
+        return cast(Once, self.told[what])
 
     def called(self, referred: Referred) -> Block:
         """The same block with its objects' phrases."""
@@ -105,6 +118,11 @@ class Block:
         """Width and height of each image (px)."""
         cameras = [self.layout.arrangement.frames[f].camera for f in self.frames]
         return np.array([[c.width, c.height] for c in cameras], float)
+
+    @cached_property
+    def bbox_text(self) -> Text:
+        """'[u0, v0, u1, v1]' of object n in frame f at f * N + n, whole pixels."""
+        return text.vector(np.nan_to_num(self.view.bbox.reshape(-1, 4)), 0)
 
     @cached_property
     def T_cam_obj(self) -> Float[Array, "F N 4 4"]:

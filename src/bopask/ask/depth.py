@@ -1,4 +1,4 @@
-"""Relative depth (yes/no): which of two objects is closer to, or farther from, the camera.
+"""Relative depth (yes/no): which of two objects, or of three, is closer to, or farther from, the camera.
 
 Distance is from the camera's centre, in metres; the centre of each object must lie outside the other's extent
 (paper section 3: depth_relative).
@@ -13,6 +13,7 @@ import numpy as np
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
 from bopask.ask.relations import Facts, along, ask_relation, before, decided, phrase_relation, solid, without_hints
+from bopask.ask.superlatives import superlative
 
 TEMPLATES = (
     "Is the {a} {rel} the camera than the {b}?",
@@ -50,6 +51,8 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     yield from (skipped, *hints)
     yield ask_relation(block, "closer", CLOSER, closer, "camera")
     yield ask_relation(block, "farther", FARTHER, closer.turned, "camera")
+    yield from superlative(block, "closest", closer)
+    yield from superlative(block, "farthest", closer.turned)
 
 
 def closer_than(block: Block) -> tuple[Facts, Skipped]:

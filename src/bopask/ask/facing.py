@@ -7,7 +7,6 @@ every corner of their boxes gives the same side in plan. The same from every cam
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from jaxtyping import Float
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import ask_both
+from bopask.ask.relations import ask_both, most, triples
 from bopask.geometry import se3
 
 TEMPLATES = (
@@ -56,43 +55,37 @@ class Turn(NamedTuple):
 
 
 def ask(block: Block) -> Iterator[Asked | Skipped]:
-    """At most as many triples a frame as the layout has objects, those of the largest margins: N, not N cubed."""
-    turns = turns_of(block)
+    turns = block.once("turns", lambda: turns_of(block))
     n_visible = block.askable.sum(1)
-    possible = int((n_visible * (n_visible - 1) * (n_visible - 2) // 6).sum())
+    possible = int((n_visible * (n_visible - 1) * (n_visible - 2) // 2).sum())
     triples = np.array([turn.instances for turn in turns], np.int64).reshape(-1, 3)
     a, b, c = triples.T
     alike = block.alike[a, b] | block.alike[b, c] | block.alike[a, c]  # 'leftmost' beside 'on your left' misleads
     sure = block.askable[:, triples].all(-1)
     landmark = block.by_landmark[:, triples].any(-1)
-    askable = sure & ~alike & ~landmark
-    chosen = askable & (askable.cumsum(1) <= block.n)
     yield Skipped("within_margin", possible - int(sure.sum()))
     yield Skipped("told_by_the_words", int((sure & alike).sum()))
     yield Skipped("relation_in_the_phrase", int((sure & ~alike & landmark).sum()))
-    yield Skipped("asked_enough", int((askable & ~chosen).sum()))
-    frame, t = np.nonzero(chosen)
+    frame, t = np.nonzero(sure & ~alike & ~landmark)
     margin = np.array([turn.margin for turn in turns])[t]
     for side, instances in (("left", triples[t]), ("right", triples[t][:, [0, 2, 1]])):
         templates = tuple(words.format(side=side) for words in TEMPLATES)
-        yield ask_both(block, f"facing_{side}", templates, frame, instances, margin, "object")
+        yield ask_both(block, f"facing_{side}", templates, frame, instances, margin, "object", most(block))
 
 
 def turns_of(block: Block) -> list[Turn]:
-    """The triples of the layout that can be asked about, surest first; of three objects the surest place to stand.
+    """What can be asked about the layout, from each place where one can stand.
 
     c left of b as seen from a is also a left of c as seen from b, and b left of a as seen from c.
     """
     corners = np.stack([block.models[int(o)].box.corners() for o in block.layout.obj_ids])
     plan = se3.transform(block.layout.T_world_obj, corners)[..., :2]
     margins = np.stack([side_margins(plan, a) for a in range(block.n)]) if block.n else np.zeros((0, 0, 0))
-    turns = []
-    for i, j, k in combinations(range(block.n), 3):
-        around = [(i, j, k), (j, k, i), (k, i, j), (i, k, j), (k, j, i), (j, i, k)]
-        margin, best = max((round(float(margins[one]), 6), one) for one in around)
-        if margin >= block.config.margin:
-            turns.append(Turn(best, margin))
-    return sorted(turns, key=lambda turn: (-turn.margin, turn.instances))
+    around = np.concatenate([np.roll(triples(block.n), k, 1) for k in range(3)])
+    around = np.concatenate([around, around[:, [0, 2, 1]]])
+    margin = np.round(margins[tuple(around.T)], 6)
+    sure = margin >= block.config.margin
+    return [Turn((a, b, c), m) for (a, b, c), m in zip(around[sure].tolist(), margin[sure].tolist(), strict=True)]
 
 
 def side_margins(plan: Float[Array, "N p 2"], a: int) -> Float[Array, "N N"]:

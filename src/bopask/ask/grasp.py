@@ -7,6 +7,7 @@ the picture (paper section 3: grasp, 2dplane; M2T2's drawn gripper).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import orjson
@@ -17,6 +18,7 @@ from bopask.ask import text
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
 from bopask.geometry import se3
+from bopask.nouns import InstanceGrasps
 from bopask.priors.grasps.gripper import load_gripper
 
 FORMAT = (
@@ -58,6 +60,7 @@ NAMES = ("Grasp center", "Left finger base", "Right finger base", "Left finger t
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     if block.layout.world is None:
         return
+    asked, points = np.zeros((0, 3), int), np.zeros((0, 5, 2))
     for a, grasps in enumerate(block.priors.grasps):
         askable = block.askable[:, a]
         if block.priors.rests_on[:, a].any():  # what rests on it must move first: see rearrangement
@@ -71,16 +74,11 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
         yield Skipped("answer_outside_image", int((askable & ~on_image.any(1)).sum()))
         frame = np.flatnonzero(askable & on_image.any(1))
         best = np.argmax(on_image[frame], 1)  # grasps come best first
-        points = left_first(pixels[frame, best])
-        yield Asked(
-            subtask="parallel_jaw",
-            templates=TEMPLATES,
-            frame=frame,
-            instances=np.full((len(frame), 1), a),
-            evidence=evidence(block, frame, a, best),
-            points=points,
-            answer=answer_text(points),
-        )
+        asked = np.concatenate([asked, np.stack([frame, np.full(len(frame), a), best], -1)])
+        points = np.concatenate([points, left_first(pixels[frame, best])])
+    frame, objects, best = asked.T
+    proof = partial(evidence, block, frame, objects, best)
+    yield Asked("parallel_jaw", TEMPLATES, frame, objects[:, None], proof, points, answer_text)
 
 
 def gripper_pixels(block: Block, a: int) -> Float[Array, "F k 5 2"]:
@@ -103,19 +101,28 @@ def answer_text(points: Float[Array, "R 5 2"]) -> text.Text:
     return text.join(*pieces)
 
 
-def evidence(block: Block, frame: Array, a: int, best: Array) -> text.Text:
+def evidence(block: Block, frame: Array, a: Array, best: Array, facts: Array) -> text.Text:
     """The grasp in the object's frame, the object in the camera's, and the other best free grasps as alternatives."""
-    grasps = block.priors.grasps[a]
+    told = [list(claims(grasps)) for grasps in block.priors.grasps]
+    first = np.cumsum([0, *map(len, told)])
+    frame, a, best = frame[facts], a[facts], best[facts]
+    return text.join(
+        '{"grasp": ',
+        text.take([grasp for of in told for grasp, _ in of], first[a] + best),
+        ', "T_cam_obj": ',
+        text.matrix(block.T_cam_obj[frame, a]),
+        text.take([rest for of in told for _, rest in of], first[a] + best),
+    )
+
+
+def claims(grasps: InstanceGrasps) -> Iterator[tuple[str, str]]:
+    """JSON of each of an object's best grasps, and of the fields that follow it: the counts, and the other grasps."""
     numbered = [
         orjson.dumps(
             {"T_obj_grasp": np.round(T, 6).tolist(), "width_m": round(float(w), 6), "quality": round(float(q), 4)}
         ).decode()
         for T, w, q in zip(grasps.T_obj_grasp, grasps.width, grasps.quality, strict=True)
     ]
-    others = ["[" + ", ".join(numbered[:k] + numbered[k + 1 :]) + "]" for k in range(len(numbered))]
-    return text.json_object(
-        grasp=text.coded(numbered, best),
-        T_cam_obj=text.matrix(block.T_cam_obj[frame, a]),
-        free_of_dense=f"[{grasps.n_free}, {grasps.n_alone}, {grasps.n_dense}]",
-        alternatives=text.coded(others, best),
-    )
+    counts = f', "free_of_dense": [{grasps.n_free}, {grasps.n_alone}, {grasps.n_dense}], "alternatives": ['
+    for k, one in enumerate(numbered):
+        yield one, counts + ", ".join(numbered[:k] + numbered[k + 1 :]) + "]"

@@ -63,23 +63,19 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     on_image = block.inside(pixels)
     yield Skipped("answer_outside_image", int((block.askable & ~on_image).sum()))
     frame, a = np.nonzero(block.askable & on_image)
-    T_cam_box, size = block.cuboids
-    points = pixels[frame, a]
-    yield Asked(
-        subtask="cuboid",
-        templates=TEMPLATES,
-        frame=frame,
-        instances=a[:, None],
-        evidence=text.json_object(
-            T_cam_box=text.matrix(T_cam_box[frame, a]),
-            size_m=text.vector(size[frame, a], 6),
-            visib_fract=text.number(block.view.visib_fract[frame, a], 4),
-            accept_orders=text.coded(ORDERS, other_front(block)[frame, a]),
-            round_axis=text.coded(AXES, round_about(block)[frame, a]),
-        ),
-        points=points,
-        answer=text.points(points),
-    )
+
+    def evidence(facts: Int[Array, "r"]) -> text.Text:
+        at = frame[facts], a[facts]
+        T_cam_box, size = block.cuboids
+        return text.open_object(
+            T_cam_box=text.matrix(T_cam_box[at]),
+            size_m=text.vector(size[at], 6),
+            visib_fract=text.number(block.view.visib_fract[at], 4),
+            accept_orders=text.take(ORDERS, other_front(block)[at]),
+            round_axis=text.take(AXES, round_about(block)[at]),
+        )
+
+    yield Asked("cuboid", TEMPLATES, frame, a[:, None], evidence, pixels[frame, a])
 
 
 ORDERS = tuple(str([box.TURNED[0].tolist(), *([p.tolist()] if k else [])]) for k, p in enumerate(box.TURNED))

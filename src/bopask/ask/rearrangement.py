@@ -192,19 +192,14 @@ def point_at(
     """Points at the first `most` objects (all if None) of the accepted set `own` of each row."""
     movers = np.array([plan.order, *plan.alternatives])[own, :most]
     instances = np.concatenate([np.full((len(frame), 1), plan.target), movers], 1)
-    points = block.view.anchor[frame[:, None], movers]
     orders, which = block.orders
     claims = [claim(block, plan, k, order) for k in range(1 + len(plan.alternatives)) for order in orders]
-    proof = text.coded(claims, own * len(orders) + which[frame])
-    return Asked(
-        subtask=subtask,
-        templates=templates,
-        frame=frame,
-        instances=instances,
-        evidence=text.join(proof, ', "bbox": ', bbox_text(block, frame, instances), "}"),
-        points=points,
-        answer=text.points(points),
-    )
+
+    def proof(facts: Int[Array, "r"]) -> text.Text:
+        of, boxes = (own * len(orders) + which[frame])[facts], bbox_text(block, frame[facts], instances[facts])
+        return text.join(text.take(claims, of), ', "bbox": ', boxes)
+
+    return Asked(subtask, templates, frame, instances, proof, block.view.anchor[frame[:, None], movers])
 
 
 def claim(block: Block, plan: Rearrangement, own: int, row: Int[Array, "N"]) -> str:

@@ -8,6 +8,7 @@ is within the margin is doubtful and not asked.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,6 +18,11 @@ from bopask.ask import text
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
 
+CAMERA = " from the camera's point of view"
+LOOKING = " as seen by the camera"
+"""Whose left and right, whose front and behind are meant."""
+TRIPLES = 2000
+"""Threes of objects that are looked at in one layout: all of up to 23 objects."""
 SOLID = 0.25
 """The share of the margin by which a relation must hold between the meshes too."""
 
@@ -64,6 +70,7 @@ def ask_both(
     instances: Int[Array, "R k"],
     margin: Float[Array, "R"],
     seen_from: str,
+    most: int | None = None,
 ) -> Asked:
     """Every fact is asked as it is (yes) and with its last two objects exchanged (no).
 
@@ -71,18 +78,33 @@ def ask_both(
 
     Args:
         seen_from: the frame the relation is meant in, for the evidence: 'camera', 'world' or 'object'.
+        most: of these facts are asked of one frame.
     """
     other_way = np.concatenate([instances[:, :-2], instances[:, :-3:-1]], 1)
     both = np.stack([instances, other_way], 1).reshape(-1, instances.shape[1])
     frame = np.repeat(frame, 2)
     yes = np.arange(len(frame)) % 2 == 0
-    evidence = text.json_object(
-        relation=f'"{subtask}"',
-        seen_from=f'"{seen_from}"',
-        margin_m=text.number(np.repeat(margin, 2), 4),
-        bbox=bbox_text(block, frame, both),
-    )
-    return Asked(subtask, templates, frame, both, evidence, yes=yes)
+
+    def evidence(facts: Int[Array, "r"]) -> text.Text:
+        return text.open_object(
+            relation=f'"{subtask}"',
+            seen_from=f'"{seen_from}"',
+            margin_m=text.number(margin[facts // 2], 4),
+            bbox=bbox_text(block, frame[facts], both[facts]),
+        )
+
+    return Asked(subtask, templates, frame, both, evidence, yes=yes, most=most)
+
+
+def most(block: Block) -> int:
+    """Of the facts about three objects, as many are asked of a frame as it has ordered pairs: N², not N³."""
+    return block.n * (block.n - 1)
+
+
+def triples(n: int) -> Int[Array, "t 3"]:
+    """Every three of n objects, i < j < k; of a crowd, TRIPLES of them, evenly spread."""
+    found = np.array(list(combinations(range(n), 3)), np.int64).reshape(-1, 3)
+    return found[np.unique(np.linspace(0, len(found) - 1, min(TRIPLES, len(found))).astype(int))]
 
 
 def pairs(block: Block) -> Bool[Array, "F N N"]:
@@ -113,13 +135,12 @@ def decided(block: Block, margin: Float[Array, "F N N"], agrees: Bool[Array, "F 
     return Facts(holds, margin), Skipped("within_margin", int(undecided.sum()) // 2)
 
 
-def bbox_text(block: Block, frame: Array, instances: Array) -> text.Text:
+def bbox_text(block: Block, frame: Int[Array, "R"], instances: Int[Array, "R k"]) -> text.Text:
     """JSON '[[u0, v0, u1, v1], …]' of the objects of each row: formatted once a (frame, object), then taken."""
-    once = text.vector(np.nan_to_num(block.view.bbox.reshape(-1, 4)), 0)
     at = frame[:, None] * block.n + instances
-    return text.bracket([once.take(at[:, i]) for i in range(at.shape[1])])
+    return text.bracket([text.take(block.bbox_text, at[:, i]) for i in range(at.shape[1])])
 
 
 def phrase_relation(templates: tuple[str, ...], **words: str) -> tuple[str, ...]:
-    """Fills the relation's words into templates, leaving {a} and {b} for the names."""
-    return tuple(t.format(a="{a}", b="{b}", **words) for t in templates)
+    """Fills the relation's words into templates, leaving {a}, {b} and {c} for the names."""
+    return tuple(t.format(a="{a}", b="{b}", c="{c}", **words) for t in templates)

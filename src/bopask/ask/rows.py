@@ -1,22 +1,26 @@
-"""Rows: the columns of Asked become the dataset's table. One place knows the schema of a row."""
+"""Rows: what was chosen of Asked becomes the dataset's table. One place knows the schema of a row.
+
+Text is kept as dictionary arrays: what is said of a fact is written once, however many rows say it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from functools import cached_property
+from itertools import product
 
 import numpy as np
 import orjson
 import pyarrow as pa
+from jaxtyping import Int
 
 from bopask.arrays import Array
-from bopask.ask import text
-from bopask.ask.asked import Asked
+from bopask.ask import identity, text
 from bopask.ask.block import Block
+from bopask.ask.budget import Chosen
+from bopask.nouns import Frame
 
 SCHEMA = pa.schema(
     [
@@ -44,6 +48,17 @@ SCHEMA = pa.schema(
     ]
 )
 """A row. Pixels of the original image; K and T_world_cam row-major, metres (docs/formats.md)."""
+_CODED = pa.dictionary(pa.int32(), pa.string())
+CODED_SCHEMA = pa.schema(
+    [
+        (f.name, _CODED) if f.type == pa.string() and f.name not in ("id", "evidence") else f
+        for f in SCHEMA.set(SCHEMA.get_field_index("phrases"), pa.field("phrases", pa.list_(_CODED)))
+    ]
+)
+"""The same as `to_table` makes it: files and their readers know nothing of it (store/shards.py)."""
+NAMED = 3
+"""Objects that a wording can name: its slots {a}, {b} and {c}."""
+_SLOT = re.compile(r"\{([abc])\}")
 
 
 @dataclass(frozen=True)
@@ -55,154 +70,171 @@ class Origin:
     licence: str
 
 
-def to_table(
-    block: Block,
-    asked: Mapping[str, Sequence[Asked]],
-    origin: Origin,
-    images: Sequence[str],
-    rng: np.random.Generator,
-    wordings: dict[str, Counter[str]] | None = None,
-) -> pa.Table:
+def to_table(block: Block, chosen: Sequence[Chosen], origin: Origin, images: Sequence[str]) -> pa.Table:
     """The block's rows, ordered by frame: all questions of an image stand together.
 
     Args:
-        asked: columns by task.
         images: image path of each frame of the block ('' where there is none).
-        rng: draws the wordings.
-        wordings: rows by subtask and wording; those of this table are added.
     """
-    wordings = {} if wordings is None else wordings
-    parts = [_part(block, task, one, rng, wordings) for task, many in asked.items() for one in many if len(one)]
-    if not parts:
-        return SCHEMA.empty_table()
-    frame = np.concatenate([p.frame for p in parts])
-    order = np.argsort(frame, kind="stable")
-    frame = frame[order]
-    columns = {name: _gather([p.columns[name] for p in parts], order) for name in parts[0].columns}
-    columns |= _frame_columns(block, origin, images, frame)
-    columns["id"] = content_ids(columns)
-    return pa.table([columns[f.name] for f in SCHEMA], schema=SCHEMA)
-
-
-@dataclass(frozen=True)
-class _Part:
-    frame: Array
-    columns: dict[str, pa.Array]
-
-
-def _part(block: Block, task: str, asked: Asked, rng: np.random.Generator, wordings: dict[str, Counter[str]]) -> _Part:
-    rows = len(asked)
-    if asked.yes is None:
-        template = rng.integers(0, len(asked.templates), rows)
-        answer = asked.answer
-    else:  # the two rows of a pair share their wording
-        template = np.repeat(rng.integers(0, len(asked.templates), rows // 2), 2)
-        answer = text.coded(["No", "Yes"], asked.yes.astype(np.int8))
-    used, times = np.unique(template, return_counts=True)
-    counted = {asked.templates[t]: n for t, n in zip(used.tolist(), times.tolist(), strict=True)}
-    wordings.setdefault(asked.subtask, Counter()).update(counted)
-    slots = np.stack([block.layout.arrangement.slots[f] for f in block.frames])
-    instances = np.take_along_axis(slots[asked.frame], asked.instances, 1)
-    k = instances.shape[1]
-    return _Part(
-        asked.frame,
-        {
-            "task": pa.array([task]).take(pa.array(np.zeros(rows, np.int8))),
-            "subtask": pa.array([asked.subtask]).take(pa.array(np.zeros(rows, np.int8))),
-            "question": question(block, asked, template),
-            "answer": answer,
-            "answer_points": _points(asked.points, rows),
-            "instances": pa.ListArray.from_arrays(
-                pa.array(np.arange(rows + 1, dtype=np.int32) * k), pa.array(instances.ravel().astype(np.int32))
-            ),
-            "phrases": _phrases(block, asked),
-            "evidence": text.with_field(asked.evidence, "refer", _refer(block, asked)),
-        },
-    )
-
-
-def question(block: Block, asked: Asked, template: Array) -> text.Text:
-    """Question text: each distinct (wording, names, image size) is written once, then taken by its rows."""
-    size = block.size[asked.frame].astype(np.int64)
-    named = block.phrase[asked.frame[:, None], asked.instances[:, :NAMED]]
-    key = np.concatenate([template[:, None], named, size], 1)
-    distinct, inverse = np.unique(key, axis=0, return_inverse=True)
-    texts = []
-    for t, *phrases, width, height in distinct.tolist():
-        names = {slot: block.phrases[p] for slot, p in zip("abc", phrases, strict=False)}
-        texts.append(asked.templates[t].format(**names, width=width, height=height))
-    return text.coded(texts, inverse.reshape(-1))
-
-
-NAMED = 3
-"""Objects that a wording can name: its slots {a}, {b} and {c}."""
-
-
-def _phrases(block: Block, asked: Asked) -> pa.Array:
-    """What each row calls the objects that its wording can name."""
-    named = block.phrase[asked.frame[:, None], asked.instances[:, :NAMED]]
-    spoken = pa.array(block.phrases, pa.string()).take(pa.array(named.ravel(), mask=named.ravel() < 0))
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(named) + 1, dtype=np.int32) * named.shape[1]), spoken)
-
-
-def _refer(block: Block, asked: Asked) -> text.Text:
-    """What each of a row's phrases means: JSON list of logical forms, null for an object without a phrase."""
-    forms = [orjson.dumps(form.json()).decode() for form in block.forms] + ["null"]
-    named = block.phrase[asked.frame[:, None], asked.instances[:, :NAMED]]
-    return text.bracket([text.coded(forms, np.where(codes < 0, len(forms) - 1, codes)) for codes in named.T])
-
-
-def _points(points: Array | None, rows: int) -> pa.Array:
-    kind = SCHEMA.field("answer_points").type
-    if points is None:
-        return pa.nulls(rows, kind)
-    flat = pa.FixedSizeListArray.from_arrays(pa.array(points.reshape(-1).astype(np.float32)), 2)
-    offsets = np.arange(rows + 1, dtype=np.int32) * points.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), flat)
-
-
-def _gather(parts: Sequence[pa.Array], order: Array) -> pa.Array:
-    return pa.concat_arrays([p.combine_chunks() if isinstance(p, pa.ChunkedArray) else p for p in parts]).take(order)
-
-
-def _frame_columns(block: Block, origin: Origin, images: Sequence[str], frame: Array) -> dict[str, pa.Array]:
-    """Columns that depend on the frame alone: written once a frame, then taken."""
-    frames = [block.layout.arrangement.frames[f] for f in block.frames]
-    keys = [f.key for f in frames]
-    world = None if block.layout.world is None else block.T_world_cam.reshape(-1, 16)
-    columns = {
-        "dataset": pa.array([origin.dataset] * len(frames)),
-        "split": pa.array([origin.split] * len(frames)),
-        "scene_id": pa.array([k.scene_id for k in keys], pa.int32()),
-        "frame_id": pa.array([k.frame_id for k in keys], pa.int32()),
-        "sensor": pa.array([k.sensor for k in keys]),
-        "image": pa.array(list(images), pa.string()),
-        "width": pa.array(block.size[:, 0].astype(np.int32)),
-        "height": pa.array(block.size[:, 1].astype(np.int32)),
-        "camera_K": pa.FixedSizeListArray.from_arrays(pa.array(block.K.reshape(-1)), 9),
-        "T_world_cam": pa.nulls(len(frames), pa.list_(pa.float64(), 16))
-        if world is None
-        else pa.FixedSizeListArray.from_arrays(pa.array(world.reshape(-1)), 16),
-        "layout": pa.array([block.layout.key] * len(frames)),
-        "licence": pa.array([origin.licence] * len(frames)),
+    chosen = [one for one in chosen if len(one.fact)]
+    if not chosen:
+        return CODED_SCHEMA.empty_table()
+    rows = _Rows(block, chosen)
+    columns = _frame_columns(block, origin, images, rows.frame)
+    columns |= {
+        "task": text.coded([one.task for one in chosen], rows.kind),
+        "subtask": text.coded([one.asked.subtask for one in chosen], rows.kind),
+        "question": rows.question,
+        "answer": rows.answer,
+        "answer_points": rows.answer_points,
+        "instances": rows.instances,
+        "phrases": rows.phrases,
+        "evidence": rows.evidence,
     }
-    return {name: column.take(pa.array(frame)) for name, column in columns.items()}
+    pictures = ["\x1f".join(map(str, (origin.dataset, origin.split, *frame.key))) for frame in _frames(block)]
+    columns["id"] = identity.joined(
+        {
+            "picture": text.coded(pictures, rows.frame),
+            "kind": text.coded([f"{one.task}\x1f{one.asked.subtask}" for one in chosen], rows.kind),
+            "question": columns["question"],
+            "answer": columns["answer"],
+        }
+    )
+    return pa.table([columns[f.name] for f in CODED_SCHEMA], schema=CODED_SCHEMA)
 
 
-_CONTENT = ("dataset", "split", "scene_id", "frame_id", "sensor", "task", "subtask", "question", "answer")
-"""What an id is a hash of."""
+class _Rows:
+    """R rows of the F facts that were chosen: everything of a fact is made once, and taken by its rows."""
+
+    def __init__(self, block: Block, chosen: Sequence[Chosen]) -> None:
+        self.block = block
+        self.facts = [(one.asked, np.unique(one.fact)) for one in chosen]
+        """Those of each Asked that some row asks."""
+        first = np.cumsum([0, *(len(kept) for _, kept in self.facts)])
+        fact = [
+            np.searchsorted(kept, one.fact) + start
+            for (_, kept), one, start in zip(self.facts, chosen, first[:-1], strict=True)
+        ]
+        frame = np.concatenate([one.asked.frame[one.fact] for one in chosen])
+        order = np.argsort(frame, kind="stable")
+        self.frame, self.fact = frame[order], np.concatenate(fact)[order]
+        self.kind = np.repeat(np.arange(len(chosen)), [len(one.fact) for one in chosen])[order]
+        """Which of the Asked a row is of."""
+        self.template = np.concatenate([one.template for one in chosen])[order]
+
+    @cached_property
+    def named(self) -> Int[Array, "F 3"]:
+        """The phrases of a fact's objects; -1 for what has none, -2 where it has no such object."""
+        parts = []
+        for asked, kept in self.facts:
+            objects = asked.instances[kept, :NAMED]
+            codes = self.block.phrase[asked.frame[kept][:, None], objects]
+            parts.append(np.pad(codes, ((0, 0), (0, NAMED - codes.shape[1])), constant_values=-2))
+        return np.concatenate(parts)
+
+    @cached_property
+    def question(self) -> text.Coded:
+        """Wordings are taken apart at their slots, and put together around the phrases."""
+        sizes, size = np.unique(self.block.size.astype(int), axis=0, return_inverse=True)
+        wordings = [words for asked, _ in self.facts for words in asked.templates]
+        first = np.cumsum([0, *(len(asked.templates) for asked, _ in self.facts)])
+        parts = [
+            _SLOT.split(words.replace("{width}", str(width)).replace("{height}", str(height)))
+            for (width, height), words in product(sizes.tolist(), wordings)
+        ]
+        wording = size.reshape(-1)[self.frame] * len(wordings) + first[self.kind] + self.template
+        named, phrases = self.named[self.fact], [*self.block.phrases, ""]
+        pieces = []
+        for k in range(max(map(len, parts))):
+            if k % 2 == 0:
+                pieces.append(text.take([part[k] if k < len(part) else "" for part in parts], wording))
+            else:
+                slot = np.array(["abc".index(part[k]) if k < len(part) else NAMED for part in parts])[wording]
+                of = np.append(named, np.full((len(named), 1), -1), 1)[np.arange(len(named)), slot]
+                pieces.append(text.take(phrases, np.where(of < 0, len(phrases) - 1, of)))
+        return text.join(*pieces).dictionary_encode()
+
+    @cached_property
+    def answer(self) -> text.Coded:
+        said, codes = [pa.array(["No", "Yes"])], []
+        for asked, kept in self.facts:
+            if asked.points is None:
+                assert asked.yes is not None
+                codes.append(asked.yes[kept].astype(np.int64))
+            else:
+                codes.append(np.arange(len(kept)) + sum(map(len, said)))
+                said.append(asked.answer(asked.points[kept]))
+        return text.coded(pa.concat_arrays(said), np.concatenate(codes)[self.fact])
+
+    @cached_property
+    def evidence(self) -> text.Text:
+        """The facts' own evidence, and what each of their phrases means: logical forms, null where there is none."""
+        proofs = pa.concat_arrays([asked.evidence(kept) for asked, kept in self.facts])
+        forms = [orjson.dumps(form.json()).decode() for form in self.block.forms] + ["null"]
+        none, first = len(forms) - 1, np.where(self.named[:, 0] < 0, len(forms) - 1, self.named[:, 0])
+        more = [", " + form for form in forms] + [""]
+        others = [np.select([of == -2, of == -1], [none + 1, none], of) for of in self.named[:, 1:].T]
+        refer = [text.take(forms, first), *(text.take(more, other) for other in others)]
+        return text.take(text.join(proofs, ', "refer": [', *refer, "]}"), self.fact)
+
+    @cached_property
+    def phrases(self) -> pa.Array:
+        """What each row calls the objects that its wording can name."""
+        named = self.named[self.fact]
+        there = named > -2
+        spoken = text.coded(self.block.phrases, pa.array(named[there], mask=named[there] < 0))
+        return pa.ListArray.from_arrays(np.append(0, there.sum(1).cumsum()).astype(np.int32), spoken)
+
+    @cached_property
+    def instances(self) -> pa.Array:
+        """The objects of each fact, by their rows in scene_gt."""
+        slots = np.stack([self.block.layout.arrangement.slots[f] for f in self.block.frames])
+        lists = [np.take_along_axis(slots[asked.frame[kept]], asked.instances[kept], 1) for asked, kept in self.facts]
+        offsets, objects = self.listed(lists)
+        return pa.ListArray.from_arrays(offsets, pa.array(objects.astype(np.int32)))
+
+    @cached_property
+    def answer_points(self) -> pa.Array:
+        none = np.zeros((len(self.block.frames), 0, 2))
+        lists = [none[asked.frame[kept]] if asked.points is None else asked.points[kept] for asked, kept in self.facts]
+        offsets, points = self.listed(lists)
+        pairs = pa.FixedSizeListArray.from_arrays(pa.array(points.astype(np.float32).ravel()), 2)
+        return pa.ListArray.from_arrays(offsets, pairs, mask=pa.array(np.diff(offsets) == 0))
+
+    def listed(self, lists: Sequence[Array]) -> tuple[Int[Array, "R+1"], Array]:
+        """Where each row's list begins, and all of them one after another.
+
+        Args:
+            lists: of each Asked, an array (f, k, …): k items a fact.
+        """
+        lengths = np.concatenate([np.full(len(of), of.shape[1]) for of in lists])
+        flat = np.concatenate([of.reshape(-1, *of.shape[2:]) for of in lists])
+        starts, mine = (np.cumsum(lengths) - lengths)[self.fact], lengths[self.fact]
+        offsets = np.append(0, np.cumsum(mine)).astype(np.int32)
+        return offsets, flat[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], mine)]
 
 
-def row_id(row: Mapping[str, Any]) -> str:
-    """The id of one row by its content: `content_ids` of a table of one."""
-    return hashlib.blake2b("\x1f".join(str(row[n]) for n in _CONTENT).encode(), digest_size=12).hexdigest()
+def _frames(block: Block) -> list[Frame]:
+    return [block.layout.arrangement.frames[f] for f in block.frames]
 
 
-def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
-    """Content hashes of rows: what is asked of which picture, and the answer (BLAKE2b, 96 bits, hex)."""
-    texts = [columns[n] if pa.types.is_string(columns[n].type) else columns[n].cast(pa.string()) for n in _CONTENT]
-    content = pa.compute.binary_join_element_wise(*texts, "\x1f")
-    buffer = memoryview(content.buffers()[2] or b"")
-    offsets = np.frombuffer(content.buffers()[1], np.int32)[content.offset : content.offset + len(content) + 1].tolist()
-    digests = [hashlib.blake2b(buffer[a:b], digest_size=12).hexdigest() for a, b in pairwise(offsets)]
-    return pa.array(digests, pa.string())
+def _frame_columns(block: Block, origin: Origin, images: Sequence[str], frame: Int[Array, "R"]) -> dict[str, pa.Array]:
+    """Columns that depend on the frame alone."""
+    keys, shared = [f.key for f in _frames(block)], np.zeros(len(frame), np.int32)
+    world = None if block.layout.world is None else block.T_world_cam.reshape(-1, 16)[frame]
+    return {
+        "dataset": text.coded([origin.dataset], shared),
+        "split": text.coded([origin.split], shared),
+        "scene_id": pa.array(np.array([k.scene_id for k in keys], np.int32)[frame]),
+        "frame_id": pa.array(np.array([k.frame_id for k in keys], np.int32)[frame]),
+        "sensor": text.coded([k.sensor for k in keys], frame),
+        "image": text.coded(images, frame),
+        "width": pa.array(block.size[frame, 0].astype(np.int32)),
+        "height": pa.array(block.size[frame, 1].astype(np.int32)),
+        "camera_K": pa.FixedSizeListArray.from_arrays(pa.array(block.K[frame].ravel()), 9),
+        "T_world_cam": pa.nulls(len(frame), pa.list_(pa.float64(), 16))
+        if world is None
+        else pa.FixedSizeListArray.from_arrays(pa.array(world.ravel()), 16),
+        "layout": text.coded([block.layout.key], shared),
+        "licence": text.coded([origin.licence], shared),
+    }

@@ -2,7 +2,8 @@
 
 Left, right, front and behind are the viewer's: left and right along the camera's x, front and behind along the
 horizontal direction away from the viewer. Above and below are the world's, and only said where one object stands on
-the other or over it (overlap in plan). Left and right of one who stands at an object and faces another are in `facing`.
+the other or over it (overlap in plan); higher and lower compare the tops of any two. Left and right of one who stands
+at an object and faces another are in `facing`, distances between objects in `nearer`, one of three in `superlatives`.
 Paper section 3: spatial reasoning, relative position.
 """
 
@@ -11,13 +12,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from bopask.arrays import Array
-from bopask.ask import facing
+from bopask.ask import facing, nearer
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import Facts, along, ask_relation, before, decided, phrase_relation, solid, without_hints
+from bopask.ask.relations import (
+    CAMERA,
+    LOOKING,
+    Facts,
+    along,
+    ask_relation,
+    before,
+    decided,
+    phrase_relation,
+    solid,
+    without_hints,
+)
+from bopask.ask.superlatives import between, superlative
 from bopask.geometry import se3
 from bopask.geometry.mesh import Mesh
 from bopask.geometry.rays import RayScene
@@ -38,8 +51,6 @@ TEMPLATES = (
     "Find the {b}, then the {a}. Is the {a} {rel} the {b}{view}?",
     "If someone looks for the {a}, will they find it {rel} the {b}{view}?",
 )
-CAMERA = " from the camera's point of view"
-LOOKING = " as seen by the camera"
 WORLD = ", where up is away from the surface that everything rests on"
 SIDEWAYS = (
     "From the camera's point of view, is the {a} {rel} the {b}?",
@@ -86,6 +97,32 @@ WORDS = {
     )
 }
 """Every wording names the frame it is meant in."""
+TOPS = (
+    "Is the top of the {a} {rel} above the surface that everything rests on than the top of the {b}?",
+    "Is it true that the top of the {a} is {rel} above the surface than the top of the {b}?",
+    "Is the highest point of the {a} {rel} above the supporting surface than that of the {b}?",
+    "Does the top of the {a} reach {rel} above the supporting surface than the top of the {b}?",
+    "Would you say that the top of the {a} is {rel} above the surface than that of the {b}?",
+    "Can you confirm that the highest point of the {a} lies {rel} above the surface than that of the {b}?",
+    "Has the {a} its top {rel} above the surface than the {b} has its own?",
+    "Measured from the supporting surface, is the top of the {a} {rel} than the top of the {b}?",
+    "Measured straight up from the surface, is the {a} {rel} at its top than the {b}?",
+    "Relative to the supporting surface, is the top of the {a} {rel} than that of the {b}?",
+    "Judging by height above the surface, is the top of the {a} {rel} than that of the {b}?",
+    "With the supporting surface as zero, is the top of the {a} {rel} than the top of the {b}?",
+    "Compare two heights above the surface. Is the top of the {a} {rel} than that of the {b}?",
+    "Look at how far things reach up from the surface: is the top of the {a} {rel} than that of the {b}?",
+    "Check the heights above the surface: is the top of the {a} {rel} than the top of the {b}?",
+    "Of the {b} and the {a}, is the top of the {a} the {rel} one above the surface?",
+    "Between the {b} and the {a}, is it the {a} whose top is {rel} above the surface?",
+    "Decide whether this holds: above the surface, the top of the {a} is {rel} than the top of the {b}. Does it?",
+    "A robot measures heights above the surface. Does it find the top of the {a} {rel} than the top of the {b}?",
+    "If heights are measured upwards from the surface, is the top of the {a} {rel} than that of the {b}?",
+    "Suppose that the surface is the ground. Is the top of the {a} {rel} than the top of the {b}?",
+    "When heights start at the surface, is the top of the {a} found {rel} than that of the {b}?",
+)
+"""Of higher and lower."""
+HIGHER, LOWER = (phrase_relation(TOPS, rel=rel) for rel in ("higher", "lower"))
 UP: Float[Array, "3"] = np.array([0.0, 0.0, 1.0])
 OVER = 0.01
 """An object over another may reach this far (m) below the other's top: real poses interpenetrate."""
@@ -97,6 +134,9 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     yield from (skipped, *hints)
     yield ask_relation(block, "left", WORDS["left"], left, "camera")
     yield ask_relation(block, "right", WORDS["right"], left.turned, "camera")
+    yield from superlative(block, "leftmost", left)
+    yield from superlative(block, "rightmost", left.turned)
+    yield from between(block, left)
     if block.layout.world is None:
         return
     front, skipped = in_front_of(block)
@@ -104,10 +144,18 @@ def ask(block: Block) -> Iterator[Asked | Skipped]:
     yield from (skipped, *hints)
     yield ask_relation(block, "front", WORDS["front"], front, "camera")
     yield ask_relation(block, "behind", WORDS["behind"], front.turned, "camera")
+    yield from superlative(block, "foremost", front)
+    yield from superlative(block, "hindmost", front.turned)
     above, hints = without_hints(block, above_of(block), "top", "bottom")
     yield from hints
     yield ask_relation(block, "above", WORDS["above"], above, "world")
     yield ask_relation(block, "below", WORDS["below"], above.turned, "world")
+    higher, skipped = higher_than(block)
+    higher, hints = without_hints(block, higher, "top", "bottom", "large", "small")
+    yield from (skipped, *hints)
+    yield ask_relation(block, "higher", HIGHER, higher, "world")
+    yield ask_relation(block, "lower", LOWER, higher.turned, "world")
+    yield from nearer.ask(block)
     yield from facing.ask(block)
 
 
@@ -139,6 +187,27 @@ def above_of(block: Block) -> Facts:
 
     Told from the meshes in the layout, once for all frames: boxes overlap in plan where objects need not.
     """
+    above, margin = block.once("above", lambda: stacked(block))
+    shape = (len(block.frames), block.n, block.n)
+    return Facts(np.broadcast_to(above, shape), np.broadcast_to(margin, shape))
+
+
+def higher_than(block: Block) -> tuple[Facts, Skipped]:
+    """The highest point of one lies above that of the other, by the margin: the same in every frame."""
+    tops = block.once("tops", lambda: highest(block))
+    margin = np.broadcast_to(tops[:, None] - tops, (len(block.frames), block.n, block.n))
+    return decided(block, margin, True)
+
+
+def highest(block: Block) -> Float[Array, "N"]:
+    """World z (m) of each object's highest vertex."""
+    models = [block.models[int(o)] for o in block.layout.obj_ids]
+    placed = zip(block.layout.T_world_obj, models, strict=True)
+    return np.array([(model.mesh.vertices @ T[2, :3]).max() + T[2, 3] for T, model in placed])
+
+
+def stacked(block: Block) -> tuple[Bool[Array, "N N"], Float[Array, "N N"]]:
+    """Who stands over whom in the layout, and the gap between them (m)."""
     world = [
         Mesh(se3.transform(T, model.mesh.vertices), model.mesh.faces)
         for T, model in zip(block.layout.T_world_obj, (block.models[int(o)] for o in block.layout.obj_ids), strict=True)
@@ -149,8 +218,7 @@ def above_of(block: Block) -> Facts:
     above = (middle[:, None, 2] > high[None, :, 2]) & ((margin >= -OVER) | block.priors.stands_on)
     for a, b in zip(*np.nonzero(above), strict=True):
         above[a, b] = meets(world[b], middle[a]) or meets(world[a], middle[b])
-    shape = (len(block.frames), block.n, block.n)
-    return Facts(np.broadcast_to(above, shape), np.broadcast_to(margin, shape))
+    return above, margin
 
 
 def meets(mesh_world: Mesh, point_world: Float[Array, "3"]) -> bool:

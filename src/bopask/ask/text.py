@@ -8,11 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Float, Int
 
 from bopask.arrays import Array
 
 Text: TypeAlias = Any
 """A pyarrow string array (pyarrow ships no types)."""
+Coded: TypeAlias = Any
+"""A pyarrow dictionary array of strings: each distinct text once, and its number a row."""
 
 
 def number(values: Array, decimals: int = 0) -> Text:
@@ -29,42 +32,46 @@ def join(*pieces: Text | str) -> Text:
 
 def bracket(columns: Sequence[Text]) -> Text:
     """'[a, b, c]' of each row."""
-    return join("[", pc.binary_join_element_wise(*columns, ", "), "]")
+    pieces: list[Text | str] = ["["]
+    for column in columns:
+        pieces += [column, ", "]
+    return join(*pieces[:-1], "]")
 
 
-def vector(values: Array, decimals: int) -> Text:
-    """'[x, y, …]' of each row of an (R, k) array."""
-    return bracket([number(values[:, i], decimals) for i in range(values.shape[1])])
+def vector(values: Float[Array, "R k"], decimals: int) -> Text:
+    """'[x, y, …]' of each row."""
+    written = number(values.T.ravel(), decimals)
+    return bracket([written.slice(k * len(values), len(values)) for k in range(values.shape[1])])
 
 
-def points(values: Array, decimals: int = 0) -> Text:
-    """'[[u, v], [u, v], …]' of each row of an (R, P, 2) array."""
-    return bracket([vector(values[:, i], decimals) for i in range(values.shape[1])])
+def points(values: Float[Array, "R P 2"]) -> Text:
+    """'[[u, v], [u, v], …]' of each row, whole pixels."""
+    R, P, _ = values.shape
+    each = vector(values.swapaxes(0, 1).reshape(-1, 2), 0)
+    return bracket([each.slice(p * R, R) for p in range(P)])
 
 
-def matrix(T: Array) -> Text:
-    """A (R, 4, 4) motion as '[[…], [0, 0, 0, 1]]', micrometres."""
-    rows = [vector(T[:, i, :], 6) for i in range(3)]
-    return bracket([*rows, pa.scalar("[0, 0, 0, 1]")])
+def matrix(T: Float[Array, "R 4 4"]) -> Text:
+    """A motion as '[[…], [0, 0, 0, 1]]', micrometres."""
+    rows = vector(T[:, :3].swapaxes(0, 1).reshape(-1, 4), 6)
+    return bracket([*(rows.slice(k * len(T), len(T)) for k in range(3)), "[0, 0, 0, 1]"])
 
 
-def coded(texts: Sequence[str], codes: Array) -> Text:
+def take(texts: Text | Sequence[str], codes: Int[Array, "R"]) -> Text:
     """texts[codes], as a plain string array."""
-    return pa.array(texts, pa.string()).take(pa.array(codes))
+    texts = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+    return texts.take(pa.array(codes))
 
 
-def take(texts: Text, rows: Array) -> Text:
-    return texts.take(pa.array(rows))
+def coded(texts: Text | Sequence[str], codes: Int[Array, "R"]) -> Coded:
+    """texts[codes], each distinct text once, whether or not it stands twice in `texts`."""
+    once = (texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(once.indices.take(pa.array(codes)), once.dictionary)
 
 
-def json_object(**fields: Text | str) -> Text:
-    """'{"key": value, …}' of each row; values are JSON text already."""
+def open_object(**fields: Text | str) -> Text:
+    """'{"key": value, …' of each row, not closed; values are JSON text already."""
     pieces: list[Any] = []
-    for i, (key, value) in enumerate(fields.items()):
-        pieces += [("{" if i == 0 else ", ") + f'"{key}": ', value]
-    return join(*pieces, "}")
-
-
-def with_field(objects: Text, key: str, value: Text) -> Text:
-    """JSON objects with one more field at their end."""
-    return join(pc.utf8_slice_codeunits(objects, 0, -1), f', "{key}": ', value, "}")
+    for key, value in fields.items():
+        pieces += [f'{", " if pieces else "{"}"{key}": ', value]
+    return join(*pieces)

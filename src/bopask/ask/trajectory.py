@@ -94,23 +94,15 @@ def ask_of_length(block: Block, paths: list[Trajectory]) -> Iterator[Asked | Ski
     on_image = block.inside(pixels)
     yield Skipped("answer_outside_image", int((may_ask & ~on_image).sum()))
     frame, k = np.nonzero(may_ask & on_image)
-    points, instances = pixels[frame, k], ends[k]
+    instances = ends[k]
     orders, order = block.orders
     claims = [evidence(block, path, rows) for rows in orders for path in paths]
-    yield Asked(
-        subtask="carry",
-        templates=TEMPLATES,
-        frame=frame,
-        instances=instances,
-        evidence=text.join(
-            text.coded(claims, order[frame] * len(paths) + k),
-            ', "bbox": ',
-            bbox_text(block, frame, instances),
-            "}",
-        ),
-        points=points,
-        answer=text.points(points),
-    )
+
+    def proof(facts: Int[Array, "r"]) -> text.Text:
+        of, boxes = order[frame[facts]] * len(paths) + k[facts], bbox_text(block, frame[facts], instances[facts])
+        return text.join(text.take(claims, of), ', "bbox": ', boxes)
+
+    yield Asked("carry", TEMPLATES, frame, instances, proof, pixels[frame, k])
 
 
 def evidence(block: Block, path: Trajectory, rows: Int[Array, "N"]) -> str:

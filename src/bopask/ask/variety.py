@@ -3,49 +3,71 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bopask.store.dataset import open_shard
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bopask.store.dataset import open_shard, sampled
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+COLUMNS = ["task", "subtask", "question"]
 LONGEST = 3
 """n-grams of 1 to so many words are counted."""
+MOST = 20_000
+"""Of a task's questions, in so many at most: of more, evenly spread in alphabetical order."""
 
 
 def language(out: Path, wordings: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, Any]]:
     """By task: distinct questions, distinct-n among them, wordings, and the share of rows that the commonest one has.
 
+    Questions are those of `of_rows` rows: of a large data set not all are read (see `sampled`).
+
     Args:
         wordings: rows by subtask and wording.
     """
-    questions, subtasks = distinct_questions(out)
+    found: dict[str, Texts] = defaultdict(Texts)
+    for path, group in sampled(out).groups:
+        with open_shard(path, read_dictionary=COLUMNS) as file:
+            note(found, file.read_row_group(group, columns=COLUMNS))
     told: dict[str, dict[str, Any]] = {}
-    for task, texts in sorted(questions.items()):
-        rows = [n for subtask in sorted(subtasks[task]) for n in wordings.get(subtask, {}).values()]
+    for task, of in sorted(found.items()):
+        rows = [n for subtask in sorted(of.subtasks) for n in wordings.get(subtask, {}).values()]
         told[task] = {
-            "distinct_questions": len(texts),
-            **{f"distinct_{n}": round(share, 4) for n, share in enumerate(distinct(texts), 1)},
+            "of_rows": of.rows,
+            "distinct_questions": len(of.questions),
+            **{f"distinct_{n}": round(share, 4) for n, share in enumerate(distinct(spread(of.questions)), 1)},
             "wordings": len(rows),
             "commonest_wording": round(max(rows, default=0) / max(sum(rows), 1), 4),
         }
     return told
 
 
-def distinct_questions(out: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """The question texts of each task, and its subtasks."""
-    questions: dict[str, set[str]] = {}
-    subtasks: dict[str, set[str]] = {}
-    columns = ["task", "subtask", "question"]
-    for path in sorted((out / "data").glob("*.parquet")):
-        with open_shard(path, read_dictionary=columns) as file:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group, columns=columns)
-                for row in table.group_by(columns).aggregate([]).to_pylist():
-                    questions.setdefault(row["task"], set()).add(row["question"])
-                    subtasks.setdefault(row["task"], set()).add(row["subtask"])
-    return questions, subtasks
+@dataclass
+class Texts:
+    """The different texts of a task's rows."""
+
+    rows: int = 0
+    questions: set[str] = field(default_factory=set)
+    subtasks: set[str] = field(default_factory=set)
+
+
+def note(found: Mapping[str, Texts], table: pa.Table) -> None:
+    """Adds the rows of a table to what was found, by task."""
+    for task in pc.unique(table["task"]).to_pylist():
+        rows = table.filter(pc.equal(table["task"].cast(pa.string()), task))
+        found[task].rows += rows.num_rows
+        found[task].questions.update(pc.unique(rows["question"]).to_pylist())
+        found[task].subtasks.update(pc.unique(rows["subtask"]).to_pylist())
+
+
+def spread(texts: Collection[str]) -> Iterable[str]:
+    """At most MOST of them, evenly spread."""
+    return texts if len(texts) <= MOST else sorted(texts)[:: -(-len(texts) // MOST)]
 
 
 def distinct(texts: Iterable[str]) -> list[float]:

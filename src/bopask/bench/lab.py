@@ -22,7 +22,8 @@ import pyarrow as pa
 from PIL import Image, ImageOps
 
 from bopask import __version__
-from bopask.ask.rows import SCHEMA, row_id
+from bopask.ask.identity import row_id
+from bopask.ask.rows import SCHEMA
 from bopask.ask.tasks import TASKS
 from bopask.errors import InputError
 from bopask.job import Tally

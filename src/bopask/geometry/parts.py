@@ -49,16 +49,16 @@ class Cut:
     """A loose piece with less than this share of the faces is left out: scans carry specks, which are not closed."""
 
 
-def convex_parts(mesh: Mesh, cut: Cut, path: Path | str) -> list[Float[Array, "v 3"]]:
+def convex_parts(mesh: Mesh, cut: Cut, path: Path | str, extra: str) -> list[Float[Array, "v 3"]]:
     """The vertices of each part (m). Seams are merged first: along them a textured mesh is open, and CoACD would remesh
     it coarsely.
 
     Raises:
-        MissingExtra: without coacd.
+        MissingExtra: without coacd; it names `extra`.
         InputError: CoACD failed on this mesh, every time; it names `path`.
     """
     if find_spec("coacd") is None:
-        raise MissingExtra("coacd", "physics")
+        raise MissingExtra("coacd", extra)
     whole = without_crumbs(merge_seams(mesh), cut.crumb)
     for seed in range(cut.seed, cut.seed + cut.tries):
         hulls = _in_child(whole, replace(cut, seed=seed))

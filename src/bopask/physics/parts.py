@@ -38,7 +38,7 @@ def parts_of(model: Model, cache: Cache, cut: Cut = Cut()) -> Parts:  # noqa: B0
     """
     key = key_of(VERSION, model.sha256, asdict(cut))
     name = model.path or f"object {model.obj_id}"
-    hulls = tuple(unpacked(cache.arrays("parts", key, lambda: packed(convex_parts(model.mesh, cut, name)))))
+    hulls = tuple(unpacked(cache.arrays("parts", key, lambda: packed(convex_parts(model.mesh, cut, name, "physics")))))
     return Parts(hulls, _ratio(hulls, model.mesh))
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from bopask.ask.rows import row_id
+from bopask.ask.identity import row_id
 from bopask.errors import InputError
 from bopask.job import Tally
 from bopask.review import agreement

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bopask.errors import InputError
 from bopask.store.files import is_local
+
+MOST_ROWS = 2_000_000
+"""What is told of a data set's rows, not counted when they were written, is told of so many at most."""
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
@@ -68,6 +71,36 @@ def open_shard(path: Path, **options: Any) -> Any:
         return pq.ParquetFile(path if is_local(path) else path.open("rb"), **options)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"is not a whole parquet file ({error})", "Generate the data set again") from error
+
+
+class Sampled(NamedTuple):
+    """Row groups of a data set that stand for all of it."""
+
+    groups: list[tuple[Path, int]]
+    """Shard, and which of its row groups; by name and number."""
+    rows: int
+    """Of all shards."""
+    whole: bool
+    """Every row group is among them."""
+
+
+def sampled(out: Path, most: int = MOST_ROWS) -> Sampled:
+    """Row groups with about `most` rows, evenly spread over the shards; all where these hold no more.
+
+    Raises:
+        InputError: there are no shards, or one is not whole.
+    """
+    sizes = {(path, group): n for path in shards(out) for group, n in enumerate(_group_sizes(path)) if n}
+    groups, rows = list(sizes), sum(sizes.values())
+    if rows <= most:
+        return Sampled(groups, rows, True)
+    count = max(1, most * len(groups) // rows)
+    return Sampled([groups[k * len(groups) // count] for k in range(count)], rows, False)
+
+
+def _group_sizes(path: Path) -> list[int]:
+    with open_shard(path) as file:
+        return [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
 
 
 def embeds(schema: pa.Schema) -> bool:

@@ -196,7 +196,7 @@ def _parts(path: Path, mesh: Mesh, hull: ConvexHull, convex: bool, cache: Cache)
         return (hull.points[hull.vertices],)
     cut = Cut()
     key = key_of(VERSION, mesh.vertices.tobytes().hex(), mesh.faces.tobytes().hex(), asdict(cut))
-    return tuple(unpacked(cache.arrays("parts", key, lambda: packed(convex_parts(mesh, cut, path)))))
+    return tuple(unpacked(cache.arrays("parts", key, lambda: packed(convex_parts(mesh, cut, path, "synth")))))
 
 
 def _paint(

@@ -21,6 +21,7 @@ from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.errors import InputError
+from bopask.verify.facts import FIRST, LAST
 from bopask.verify.relations import UP, Scene, topside, underside
 from bopask.verify.truth import BopTruth, Disagreement, Row, read_json
 
@@ -58,8 +59,23 @@ RELATIONS = {
     "below": r"below",
     "closer": r"closer to the camera",
     "farther": r"farther from the camera",
+    "higher": r"higher",
+    "lower": r"lower",
+    "leftmost": r"to the left of",
+    "rightmost": r"to the right of",
+    "foremost": r"in front of",
+    "hindmost": r"behind",
+    "closest": r"closer to the camera",
+    "farthest": r"farther from the camera",
+    "between": r"between",
+    "nearer": r"nearer to",
+    "farther_from": r"farther from",
 }
-"""The words of a relation between two objects. What is spoken of last before them is their subject."""
+"""The words of a relation. What is spoken of last before them is their subject."""
+OF_THREE = (*FIRST, *LAST, "between")
+"""Of these the second object is the subject, and it is all the same which of the others is spoken of first."""
+ANCHORED = ("nearer", "farther_from")
+"""Of these, what comes after the words is spoken of in the order of the objects."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +194,8 @@ def stands_on(a: int, b: int, scene: Scene) -> bool:
 
 
 def spoken_of(row: Row) -> int:
-    """How many instances the question speaks of: three in 'facing', two in other relations and paths, else one."""
-    if row["subtask"].startswith("facing_"):
+    """How many instances the question speaks of: three in 'facing' and the like, two in other relations and paths."""
+    if row["subtask"].startswith("facing_") or row["subtask"] in (*OF_THREE, *ANCHORED):
         return 3
     return 2 if row["task"] in ("spatial", "depth", "trajectory") else 1
 
@@ -249,6 +265,9 @@ def check_spoken(row: Row, phrases: list[str]) -> Iterator[Disagreement]:
             return
         before = [one for one, at in spoken if at < words.start()]
         subject = before[-1] if before else ""
+        if row["subtask"] in ANCHORED and (after := order[len(before) :]) != phrases[1:]:
+            yield Disagreement("name: slots", str(phrases[1:]), f"spoken of in the order {after}")
+            return
     elif row["subtask"].startswith("facing_"):
         side = row["subtask"].removeprefix("facing_")
         if not re.search(rf"\b{side}\b", "".join(around)):
@@ -256,8 +275,9 @@ def check_spoken(row: Row, phrases: list[str]) -> Iterator[Disagreement]:
         if list(dict.fromkeys(order)) != phrases:
             yield Disagreement("name: slots", str(phrases), f"spoken of in the order {order}")
             return
-    if subject != phrases[0]:
-        yield Disagreement("name: slots", f"{phrases[0]!r} is what is asked about", f"it is {subject!r}")
+    asked = phrases[1] if row["subtask"] in OF_THREE else phrases[0]
+    if subject != asked:
+        yield Disagreement("name: slots", f"{asked!r} is what is asked about", f"it is {subject!r}")
 
 
 def occurrences(question: str, phrases: list[str]) -> list[tuple[str, int]]:

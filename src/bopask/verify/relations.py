@@ -10,16 +10,20 @@ from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.verify import cuboid
-from bopask.verify.facts import OPPOSITE, Fact, fact_of
+from bopask.verify.facts import FIRST, LAST, OPPOSITE, Fact, fact_of, pairs_of
 from bopask.verify.rays import Sight, cast
+from bopask.verify.solids import Body, shape
+from bopask.verify.solids import distance as gap_between
 from bopask.verify.truth import Disagreement, FrameTruth, Row, inverse, place
 
-SEEN_FROM = {"above": "world", "facing_left": "object"}
+SEEN_FROM = {"above": "world", "higher": "world", "facing_left": "object", "nearer": "object"}
 """The frame a relation is meant in; 'camera' where not listed."""
 ROUNDED = 2e-4
 """Metres that a stated margin may be off: it is written with four decimals."""
 IN_LAYOUT = 0.005
 """The same of a relation that is told once a layout: as far as its frames' own poses may differ."""
+WITHOUT_UP = ("left", "leftmost", "rightmost", "between", "closer", "closest", "farthest")
+"""What is said of pictures of which nobody knows where up is."""
 OVER = 0.0105
 """An object over another may reach this far (m) below its top: 1 cm, and what rays lose."""
 SUNK = 0.25
@@ -45,7 +49,7 @@ def check(row: Row, scene: Scene, least: float) -> Iterator[Disagreement]:
     if (evidence.get("relation"), evidence.get("seen_from")) != (row["subtask"], seen_from):
         said = f"{evidence.get('relation')} seen from {evidence.get('seen_from')}"
         yield Disagreement("relation: evidence", said, f"{row['subtask']} seen from {seen_from}")
-    if scene.T_world_cam is None and fact.word not in ("left", "closer"):
+    if scene.T_world_cam is None and fact.word not in WITHOUT_UP:
         yield Disagreement("relation: up is known", "no T_world_cam", row["subtask"])
         return
     margin, doubts = scene.proof(fact)
@@ -67,6 +71,7 @@ class Scene:
     sight: Sight
     T_world_cam: Float[Array, "4 4"] | None
     _proofs: dict[tuple[str, tuple[int, ...]], tuple[float, list[str]]] = field(default_factory=dict, repr=False)
+    _gaps: dict[frozenset[int], float] = field(default_factory=dict, repr=False)
 
     def proof(self, fact: Fact) -> tuple[float, list[str]]:
         """The fact's margin (m) and what speaks against it; worked out once, for four rows claim it."""
@@ -100,6 +105,13 @@ class Scene:
         corners = cuboid.loose_corners(middle, np.diag(size / 2))
         return place(T_world_obj, corners)[:, :2]
 
+    def gap(self, i: int, j: int) -> float:
+        """Between the surfaces of two instances (m)."""
+        pair = frozenset((i, j))
+        if pair not in self._gaps:
+            self._gaps[pair] = gap_between(*(Body(shape(self.frame.solids[k]), self.frame.T_cam_obj[k]) for k in pair))
+        return self._gaps[pair]
+
     def seen_depth(self, i: int) -> float:
         """Median distance (m) from the camera's centre to the visible surface; NaN where nothing is visible."""
         seen = self.sight[i]
@@ -116,7 +128,8 @@ class Proof:
     """How a relation is proved: the margin as documented, and what else speaks against it."""
 
     margin: Callable[..., float]
-    doubts: Callable[..., Iterable[str]]
+    doubts: Callable[..., Iterable[str]] = lambda *_: ()
+    """None where the margin is that of the exact surfaces already."""
 
 
 def before(a: Float[Array, "n"], b: Float[Array, "m"], middles: tuple[float, float] | None = None) -> float:
@@ -255,10 +268,61 @@ def angles(points: Float[Array, "n 2"], ahead: Float[Array, "2"]) -> Float[Array
     return np.arctan2(ahead[0] * points[:, 1] - ahead[1] * points[:, 0], points @ ahead)
 
 
+def higher_margin(scene: Scene, a: int, b: int) -> float:
+    """The highest vertex of a over that of b, along world z."""
+    return float(scene.world(a)[:, 2].max() - scene.world(b)[:, 2].max())
+
+
+def higher_doubts(scene: Scene, a: int, b: int) -> Iterator[str]:
+    """The surfaces that vertical rays meet from above, at the place of each one's highest vertex."""
+    tops = [scene.world(i) for i in (a, b)]
+    seen = [topside(scene, i, top[top[:, 2].argmax(), None, :2], top)[0] for i, top in zip((a, b), tops, strict=True)]
+    if seen[0] < seen[1]:  # a ray that grazes a tip may miss it
+        yield f"from above their tops are met at {seen[0]:.4f} and {seen[1]:.4f} m"
+
+
+def nearer_margin(scene: Scene, a: int, b: int, c: int) -> float:
+    """By how much a is nearer to b than to c, between surfaces and between middles of boxes, whichever is less."""
+    middles = [scene.frame.T_cam_obj[i] @ np.append(cuboid.extent(scene.frame.solids[i])[0], 1.0) for i in (a, b, c)]
+    to_b, to_c = (float(np.linalg.norm(middle - middles[0])) for middle in middles[1:])
+    return min(scene.gap(a, c) - scene.gap(a, b), to_c - to_b)
+
+
+def of_pairs(word: str) -> Proof:
+    """The first or the last of three: each of two facts about pairs holds."""
+
+    def proofs(scene: Scene, *objects: int) -> list[tuple[float, list[str]]]:
+        return [scene.proof(Fact(of, (i, j), "")) for of, i, j in pairs_of(Fact(word, objects, ""))]
+
+    return Proof(
+        lambda scene, *objects: min(margin for margin, _ in proofs(scene, *objects)),
+        lambda scene, *objects: [doubt for _, doubts in proofs(scene, *objects) for doubt in doubts],
+    )
+
+
+def in_line(scene: Scene, x: int, a: int, b: int) -> list[tuple[float, list[str]]]:
+    """What proves that a is between the others: x left of a and a left of b, or the other way round."""
+    lines = [[scene.proof(Fact("left", pair, "")) for pair in (ends[:2], ends[1:])] for ends in ((x, a, b), (b, a, x))]
+    return max(lines, key=lambda line: min(margin for margin, _ in line))
+
+
+def between_margin(scene: Scene, x: int, a: int, b: int) -> float:
+    return min(margin for margin, _ in in_line(scene, x, a, b))
+
+
+def between_doubts(scene: Scene, x: int, a: int, b: int) -> Iterator[str]:
+    for _, doubts in in_line(scene, x, a, b):
+        yield from doubts
+
+
 PROOFS: Mapping[str, Proof] = {
     "left": Proof(along(rightward), left_doubts),
     "front": Proof(along(awayward), front_doubts),
     "closer": Proof(along(distance), closer_doubts),
     "above": Proof(above_margin, above_doubts),
+    "higher": Proof(higher_margin, higher_doubts),
     "facing_left": Proof(facing_margin, facing_doubts),
+    "nearer": Proof(nearer_margin),
+    "between": Proof(between_margin, between_doubts),
+    **{word: of_pairs(word) for word in (*FIRST, *LAST)},
 }

@@ -12,6 +12,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -53,7 +54,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
     body = "\n".join(
         [
             _header(manifest, found),
-            _tasks(found, proof),
+            _tasks(manifest, found, proof),
             "<h2 id=gallery>Answers, drawn</h2>",
             f"<p class=soft>{per_task} of each task at most, spread over subtasks, answers, scenes and objects. "
             "Click an image to enlarge it.</p>",
@@ -93,7 +94,7 @@ def _order(found: Survey) -> list[str]:
 
 
 def _header(manifest: Mapping[str, Any], found: Survey) -> str:
-    counts, rows = manifest.get("counts") or {}, sum(found.counts.values())
+    counts, rows = manifest.get("counts") or {}, found.rows
     skipped = sum(int(n) for reasons in (manifest.get("skips") or {}).values() for n in reasons.values())
     facts = [
         ("questions", rows),
@@ -122,25 +123,46 @@ def _header(manifest: Mapping[str, Any], found: Survey) -> str:
     )
 
 
-def _tasks(found: Survey, proof: Proof) -> str:
-    total, bars, lines = sum(found.counts.values()), [], []
+@dataclass(frozen=True)
+class _Counted:
+    """A line of the table of tasks."""
+
+    rows: int
+    subtasks: Mapping[str, int]
+    yes: int
+    no: int
+    distinct: int
+    """Question texts."""
+
+
+def _counted(task: str, manifest: Mapping[str, Any], found: Survey) -> _Counted:
+    """Counted in the shards; where these were too many to read, as the manifest states it."""
+    if not found.whole and (told := manifest.get("counts", {}).get("tasks", {}).get(task)):
+        distinct = manifest.get("language", {}).get(task, {}).get("distinct_questions", 0)
+        return _Counted(told["rows"], told["subtasks"], told.get("yes", 0), told.get("no", 0), distinct)
+    subtasks: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    for (t, subtask, verdict), n in found.counts.items():
+        if t == task:
+            subtasks[subtask] += n
+            verdicts[verdict] += n
+    distinct = len(found.questions.get(task, ()))
+    return _Counted(subtasks.total(), subtasks, verdicts["yes"], verdicts["no"], distinct)
+
+
+def _tasks(manifest: Mapping[str, Any], found: Survey, proof: Proof) -> str:
+    bars, lines = [], []
     for task in _order(found):
-        subtasks: Counter[str] = Counter()
-        verdicts: Counter[str] = Counter()
-        for (t, subtask, verdict), n in found.counts.items():
-            if t == task:
-                subtasks[subtask] += n
-                verdicts[verdict] += n
-        rows, colour = subtasks.total(), _colour(task)
+        of, colour = _counted(task, manifest, found), _colour(task)
         subs = "".join(
-            f"<span class=sub>{text(s)}&nbsp;<small>{n:,}</small></span>" for s, n in sorted(subtasks.items())
+            f"<span class=sub>{text(s)}&nbsp;<small>{n:,}</small></span>" for s, n in sorted(of.subtasks.items())
         )
-        bars.append(f"<i style='flex:{rows};background:{colour}' title='{text(task)}'></i>")
+        bars.append(f"<i style='flex:{of.rows};background:{colour}' title='{text(task)}'></i>")
         lines.append(
             f"<tr><td class=k><span class=swatch style='background:{colour}'></span>{text(task)}</td>"
-            f"<td class=n data-k=rows>{rows:,}</td><td class=n data-k=share>{rows / total:.1%}</td><td>{subs}</td>"
-            f"<td data-k='yes : no'>{_balance(verdicts['yes'], verdicts['no'])}</td>"
-            f"<td class=n data-k='distinct questions'>{len(found.questions.get(task, ())):,}</td>"
+            f"<td class=n data-k=rows>{of.rows:,}</td><td class=n data-k=share>{of.rows / found.rows:.1%}</td>"
+            f"<td>{subs}</td><td data-k='yes : no'>{_balance(of.yes, of.no)}</td>"
+            f"<td class=n data-k='distinct questions'>{of.distinct:,}</td>"
             f"<td data-k=proved>{proof.of_task(task)}</td></tr>"
         )
     heads = "<th>Task<th class=n>Rows<th class=n>Share<th>Subtasks<th>Yes : no<th class=n>Distinct questions<th>Proved"

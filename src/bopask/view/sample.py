@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from bopask.arrays import Array
 from bopask.bop.images import load_rgb
 from bopask.errors import InputError
 from bopask.rng import rng_for
-from bopask.store.dataset import open_shard, picture_path, shards
+from bopask.store.dataset import MOST_ROWS, open_shard, picture_path, sampled, shards
 from bopask.view.render import rendered
 
 _LIGHT = ("task", "subtask", "scene_id", "frame_id", "instances", "answer", "question")
@@ -51,6 +52,10 @@ class Place(NamedTuple):
 class Survey:
     """What one light pass over the shards found."""
 
+    rows: int = 0
+    """Of all shards."""
+    whole: bool = True
+    """Every row group was read: all rows are counted."""
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Rows by task, subtask and verdict."""
     questions: dict[str, set[int]] = field(default_factory=dict)
@@ -72,17 +77,17 @@ class Survey:
         return sorted(picked, key=lambda p: (p.subtask, p.verdict, p.scene_id, p.draw))
 
 
-def survey(out: Path, seed: int, keep: int = 24) -> Survey:
-    """Counts every row of `out` and draws `keep` rows of each kind (task, subtask, verdict, scene) at random."""
-    found = Survey()
-    for path in shards(out):
+def survey(out: Path, seed: int, keep: int = 24, most: int = MOST_ROWS) -> Survey:
+    """Counts the rows of `out`, about `most` of them, and draws `keep` of each kind (task, subtask, verdict, scene)."""
+    part = sampled(out, most)
+    found = Survey(part.rows, part.whole)
+    for path, groups in groupby(part.groups, key=lambda one: one[0]):
         with open_shard(path, read_dictionary=["task", "subtask", "question"]) as file:
             names = [n for n in _LIGHT if n in file.schema_arrow.names]
-            for group in range(file.metadata.num_row_groups):
+            for _, group in groups:
                 table = file.read_row_group(group, columns=names, use_threads=False)
-                if table.num_rows:
-                    draw = rng_for(seed, "report", f"{path.name}/{group}").random(table.num_rows)
-                    _note(found, table, draw, keep, path.name, group)
+                draw = rng_for(seed, "report", f"{path.name}/{group}").random(table.num_rows)
+                _note(found, table, draw, keep, path.name, group)
     return found
 
 

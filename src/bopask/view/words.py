@@ -68,6 +68,8 @@ REASONS = {
     "told_by_the_words": "The words that tell two look-alikes apart, as leftmost and rightmost, give the answer away.",
     "relation_in_the_phrase": "Told by its landmark (the can behind the bowl), an object makes the relation ambiguous.",
     "asked_enough": "Surer questions of this kind are asked about the image already.",
+    "max_per_task": "As many questions of this task are asked about the image as --max-per-task lets.",
+    "max_per_frame": "As many questions are asked about the image as --max-per-frame lets.",
     "already_there": "The object stands on its target already.",
     "held_far_above": "The path would have to end far above its target, as over something that stands on it.",
     "no_trajectory": "Both objects can be asked about, but there is no path from one to the other (see path).",

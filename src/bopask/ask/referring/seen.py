@@ -20,6 +20,10 @@ CLEARLY = 0.3
 """A landmark is visible at least this much."""
 BESIDE = 2.0
 """What lies so many times as far to the side of another as before it is surely not in front of it."""
+LOPSIDED = 1 / 6
+"""The centroid of a convex shape lies in the middle third of its width: at most so much of it off the middle."""
+NEAR = 0.03
+"""What has its underside less than this (m) over the top of another might be said to be on it."""
 
 Known: TypeAlias = tuple[Bool[Array, "F N N"], Bool[Array, "F N N"]]
 """[f, a, b]: 'a <relation> b' surely holds; it surely does not. Where neither, a person could go either way."""
@@ -79,7 +83,7 @@ def relations(block: Block, visible: Float[Array, "F N 2"]) -> Mapping[str, Know
     front = front_known(block)
     found = {"left": left, "right": turned(left), "front": front, "behind": turned(front)}
     found = {kind: (holds & beside, denied) for kind, (holds, denied) in found.items()}
-    return found | {"on": (above & stands, ~above & ~stands & ~block.priors.leans_on)}
+    return found | {"on": (above & stands, ~above & ~stands & ~block.priors.leans_on & ~might_be_on(block))}
 
 
 def level(block: Block) -> Bool[Array, "F N N"]:
@@ -89,18 +93,27 @@ def level(block: Block) -> Bool[Array, "F N N"]:
     return np.asarray((low[:, :, None] < high[:, None, :]) & (low[:, None, :] < high[:, :, None]))
 
 
+def might_be_on(block: Block) -> Bool[Array, "F N N"]:
+    """Pairs whose boxes overlap in plan, not far over each other: of what lies in a bin, some say that it is on it."""
+    low, high = block.corners_world.min(2), block.corners_world.max(2)
+    overlap = (low[:, :, None] < high[:, None, :]) & (low[:, None, :] < high[:, :, None])
+    over = low[:, :, None, 2] - high[:, None, :, 2]
+    return np.asarray(overlap[..., :2].all(-1) & (over < NEAR))
+
+
 def turned(known: Known) -> Known:
     """The opposite relation."""
     return known[0].swapaxes(1, 2), known[1].swapaxes(1, 2)
 
 
 def left_known(block: Block, visible: Float[Array, "F N 2"]) -> Known:
-    """Left by metres and pixels; not left where the middles lie the other way in both."""
+    """Left by metres and pixels; not left where the middles lie the other way in both, however lopsided the shapes."""
     facts, _ = left_of(block)
     x, u = block.corners_cam[..., 0].mean(-1), visible[..., 0]
-    middle = (block.view.bbox[..., 0] + block.view.bbox[..., 2]) / 2
-    x_gap, u_gap, middle_gap = (of[:, None, :] - of[:, :, None] for of in (x, u, middle))
-    denied = (x_gap < 0) & (np.maximum(u_gap, middle_gap) <= -block.config.margin_px)
+    start, end = block.view.bbox[..., 0], block.view.bbox[..., 2]
+    x_gap, u_gap, middle_gap = (of[:, None, :] - of[:, :, None] for of in (x, u, (start + end) / 2))
+    margin = np.maximum(block.config.margin_px, LOPSIDED * ((end - start)[:, None, :] + (end - start)[:, :, None]))
+    denied = (x_gap < 0) & (u_gap <= -block.config.margin_px) & (middle_gap <= -margin)
     return facts.holds & (u_gap > 0), denied
 
 

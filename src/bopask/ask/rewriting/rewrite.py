@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from bopask.ask.identity import content_ids
 from bopask.ask.rewriting.nouns import known_nouns
 from bopask.ask.rewriting.paraphrase import Asking, Judged, Paraphraser
 from bopask.ask.rewriting.wording import template_of, wording_of
-from bopask.ask.rows import content_ids
 from bopask.ask.variety import language
 from bopask.errors import InputError
 from bopask.models.ask import Answer

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from bopask.ask.rewriting.wording import Wording
 
-RELATIONS: Mapping[str, tuple[str, str]] = {
+RELATIONS: dict[str, tuple[str, str]] = {
     "left": (r"to the left of", r"right"),
     "right": (r"to the right of", r"left"),
     "front": (r"in front of", r"behind|rear|back"),
@@ -20,14 +20,29 @@ RELATIONS: Mapping[str, tuple[str, str]] = {
     "below": (r"below", r"above|over|on top|lower|shorter"),
     "closer": (r"closer to the camera", r"farther|further|behind"),
     "farther": (r"farther from the camera", r"closer|nearer|front"),
+    "higher": (r"higher", r"lower|below|beneath|smaller|shorter"),
+    "lower": (r"lower", r"higher|taller|larger|bigger"),
     "facing_left": (r"left", r"right"),
     "facing_right": (r"right", r"left"),
+    "nearer": (r"nearer to", r"farther|further|camera"),
+    "farther_from": (r"farther from", r"nearer|closer|camera"),
+    "between": (r"between", r"before|after|first|last|behind|front"),
 }
 """The words of a relation, which stay as they are, and those that a paraphrase may not bring in."""
-FRAMES: Mapping[str, str] = {
+OF_THREE: Mapping[str, str] = {
+    "leftmost": "left", "rightmost": "right", "foremost": "front", "hindmost": "behind", "closest": "closer",
+    "farthest": "farther",
+}  # fmt: skip
+"""One that comes before two others, {b} before {a} and {c}, by a relation of pairs: its words, and that it is both."""
+RELATIONS |= {one: RELATIONS[of] for one, of in OF_THREE.items()}
+MIDDLE = (*OF_THREE, "between")
+"""Relations whose subject is {b}."""
+FRAMES: dict[str, str] = {
     **dict.fromkeys(("left", "right", "front", "behind", "closer", "farther"), r"camera"),
-    **dict.fromkeys(("above", "below"), r"surface"),
+    **dict.fromkeys(("above", "below", "higher", "lower"), r"surface"),
     **dict.fromkeys(("facing_left", "facing_right"), r"fac(e|es|ed|ing)|look(s|ed|ing)?|toward(s)?|ahead"),
+    "between": r"(?=.*\bcamera).*\b(?:left to right|right to left)",
+    **dict.fromkeys(OF_THREE, r"(?=.*\bcamera).*\b(?:both|(?:the )?other two|(?:the |both )others|each|them|alike)"),
 }
 """What says whose left, whose front, which up is meant."""
 KEPT: Mapping[str, tuple[str, str]] = {
@@ -54,7 +69,7 @@ FORMATS = re.compile(
 )
 POLAR = re.compile(r"\b(is|are|does|do|would|will|can|could|has|have|did|was|were)\b", re.I)
 WH = re.compile(r"\b(what|which|who|whom|whose|how|why|whether|or)\b|(?:^|[.?!:] )where\b|\bwhere (?:is|are)\b", re.I)
-ORDERED = ("carry", "facing_left", "facing_right")
+ORDERED = ("carry", "facing_left", "facing_right", "nearer", "farther_from")
 SHORTEST, LONGEST = 12, 260
 """Characters of a body."""
 
@@ -80,8 +95,9 @@ def faults(paraphrase: str, wording: Wording, subtask: str, nouns: Iterable[str]
     yield from order_faults(said, wording, subtask)
     if {n for n in NUMBERS.findall(body) if n.isdigit()} - set(NUMBERS.findall(said)):
         yield "numbers"
+    of_three = "both two three" if len(set(wording.slots)) == 3 else ""
     for reason, words in (("numbers", NUMBERS), ("negation", NEGATIONS), ("format", FORMATS)):
-        if brought_in(words, said, body + wording.format):
+        if brought_in(words, said, f"{body} {wording.format} {of_three}"):
             yield reason
     required, excluded = RELATIONS.get(subtask) or KEPT[subtask]
     if not re.search(rf"\b({required})\b", said, re.I):
@@ -107,8 +123,9 @@ def order_faults(said: str, wording: Wording, subtask: str) -> Iterator[str]:
         yield "roles"
     elif subtask in RELATIONS and subtask not in ORDERED:
         match = re.search(rf"\b{RELATIONS[subtask][0]}\b", said, re.I)
-        before = re.findall(r"\{([abc])\}", said[: match.start()]) if match else ["a"]
-        if before[-1:] != ["a"]:
+        subject = "b" if subtask in MIDDLE else "a"
+        before = re.findall(r"\{([abc])\}", said[: match.start()]) if match else [subject]
+        if before[-1:] != [subject]:
             yield "roles"
 
 
