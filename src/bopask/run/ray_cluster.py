@@ -63,8 +63,8 @@ class RayCluster:
                 log_to_driver=False,
                 **here,
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            fix = "Start one: ray start --head, and ray start --address=HEAD:6379 on the other hosts"
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:  # the last: a wrong token
+            fix = "Start one: ray start --head, and ray start --address=HEAD:6379 on others, with one RAY_AUTH_TOKEN"
             raise InputError(f"--executor ray:{self.address}", f"no Ray cluster answers ({error})", fix) from error
         return ray
 

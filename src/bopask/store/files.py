@@ -40,7 +40,7 @@ def place(where: str) -> Path:
     except ImportError as error:
         raise MissingExtra("universal_pathlib", "remote") from error
     try:
-        path = UPath(where)
+        path = UPath(where, use_listings_cache=False)  # other workers write there, too
         assert path.fs  # its plug-in is looked for here
     except (ValueError, ImportError) as error:
         raise InputError(where, f"cannot be opened ({error})", "Install that protocol's fsspec plug-in") from error

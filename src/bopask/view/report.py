@@ -47,7 +47,6 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
     Raises:
         InputError: the manifest or a shard is missing or broken. A damaged image is only noted.
     """
-    out = Path(out)
     manifest = read_manifest(out)
     found = survey(out, int(manifest.get("seed", 0)) if seed is None else seed)
     rows = rows_of(out, found, per_task)

@@ -163,7 +163,7 @@ def rows_of(out: Path, found: Survey, per_task: int) -> list[dict[str, Any]]:
     rows: dict[tuple[str, int, int], dict[str, Any]] = {}
     for shard, group in sorted({(p.shard, p.group) for p in places}):
         wanted = sorted(p.row for p in places if (p.shard, p.group) == (shard, group))
-        for index, row in _rows_at(Path(out) / "data" / shard, group, wanted):
+        for index, row in _rows_at(out / "data" / shard, group, wanted):
             rows[shard, group, index] = row
     return [rows[p.shard, p.group, p.row] for p in places]
 
