@@ -32,8 +32,9 @@ test: .venv/dev ## lint, format, types, floors, tests
 slow: .venv/dev ## the proofs over all the data
 	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
-bench: .venv/core ## a whole split, timed: make bench FOLDER=ycbv SPLIT=train_real
-	$(BIN)/python bench/full_scale.py $(FOLDER) --split $(SPLIT)
+bench: .venv/core ## speed against the paper's recipe and raw libraries, growth: make bench FOLDER=ycbv SPLIT=train_real
+	@mkdir -p build
+	$(BIN)/python bench/speed.py $(FOLDER) $(if $(SPLIT),--split $(SPLIT)) --picture build/growth.png
 
 lock: .venv/core ## bring both lock files up to date with pyproject.toml (asks the package index)
 	$(PIP) install uv
