@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from bopask.errors import InputError
 from bopask.store.files import is_local
 
-MOST_ROWS = 2_000_000
+MOST_ROWS = 500_000
 """What is told of a data set's rows, not counted when they were written, is told of so many at most."""
 
 
