@@ -15,7 +15,7 @@ from jaxtyping import Float
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import ask_both, most, triples
+from bopask.ask.relations import anchored, ask_anchored
 from bopask.geometry import se3
 
 TEMPLATES = (
@@ -56,21 +56,10 @@ class Turn(NamedTuple):
 
 def ask(block: Block) -> Iterator[Asked | Skipped]:
     turns = block.once("turns", lambda: turns_of(block))
-    n_visible = block.askable.sum(1)
-    possible = int((n_visible * (n_visible - 1) * (n_visible - 2) // 2).sum())
-    triples = np.array([turn.instances for turn in turns], np.int64).reshape(-1, 3)
-    a, b, c = triples.T
-    alike = block.alike[a, b] | block.alike[b, c] | block.alike[a, c]  # 'leftmost' beside 'on your left' misleads
-    sure = block.askable[:, triples].all(-1)
-    landmark = block.by_landmark[:, triples].any(-1)
-    yield Skipped("within_margin", possible - int(sure.sum()))
-    yield Skipped("told_by_the_words", int((sure & alike).sum()))
-    yield Skipped("relation_in_the_phrase", int((sure & ~alike & landmark).sum()))
-    frame, t = np.nonzero(sure & ~alike & ~landmark)
-    margin = np.array([turn.margin for turn in turns])[t]
-    for side, instances in (("left", triples[t]), ("right", triples[t][:, [0, 2, 1]])):
-        templates = tuple(words.format(side=side) for words in TEMPLATES)
-        yield ask_both(block, f"facing_{side}", templates, frame, instances, margin, "object", most(block))
+    facts = np.array([turn.instances for turn in turns], np.int64).reshape(-1, 3)
+    margin = np.array([turn.margin for turn in turns])
+    words = {f"facing_{side}": tuple(one.format(side=side) for one in TEMPLATES) for side in ("left", "right")}
+    yield from ask_anchored(block, facts, margin, words)
 
 
 def turns_of(block: Block) -> list[Turn]:
@@ -81,8 +70,7 @@ def turns_of(block: Block) -> list[Turn]:
     corners = np.stack([block.models[int(o)].box.corners() for o in block.layout.obj_ids])
     plan = se3.transform(block.layout.T_world_obj, corners)[..., :2]
     margins = np.stack([side_margins(plan, a) for a in range(block.n)]) if block.n else np.zeros((0, 0, 0))
-    around = np.concatenate([np.roll(triples(block.n), k, 1) for k in range(3)])
-    around = np.concatenate([around, around[:, [0, 2, 1]]])
+    around = anchored(block.n)
     margin = np.round(margins[tuple(around.T)], 6)
     sure = margin >= block.config.margin
     return [Turn((a, b, c), m) for (a, b, c), m in zip(around[sure].tolist(), margin[sure].tolist(), strict=True)]

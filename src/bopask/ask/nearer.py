@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import ask_both, most, triples
+from bopask.ask.relations import anchored, ask_anchored
 from bopask.geometry import se3
 from bopask.priors.collision import bvh
 
@@ -53,25 +53,13 @@ WORDS = {
 
 
 def ask(block: Block) -> Iterator[Asked | Skipped]:
-    facts, margins = block.once("nearer", lambda: nearer(block))
-    a, b, c = facts.T
-    sure = block.askable[:, facts].all(-1)
-    alike = block.alike[a, b] | block.alike[b, c] | block.alike[a, c]  # 'the can closest to the camera' misleads
-    landmark = block.by_landmark[:, facts].any(-1)
-    n_visible = block.askable.sum(1)
-    yield Skipped("within_margin", int((n_visible * (n_visible - 1) * (n_visible - 2) // 2).sum() - sure.sum()))
-    yield Skipped("told_by_the_words", int((sure & alike).sum()))
-    yield Skipped("relation_in_the_phrase", int((sure & ~alike & landmark).sum()))
-    frame, t = np.nonzero(sure & ~alike & ~landmark)
-    for subtask, instances in (("nearer", facts[t]), ("farther_from", facts[t][:, [0, 2, 1]])):
-        yield ask_both(block, subtask, WORDS[subtask], frame, instances, margins[t], "object", most(block))
+    yield from ask_anchored(block, *block.once("nearer", lambda: nearer(block)), WORDS)
 
 
 def nearer(block: Block) -> tuple[Int[Array, "t 3"], Float[Array, "t"]]:
     """(a, b, c): a is nearer to b than to c, by a margin (m)."""
     gaps, middles = distances(block)
-    anchored = np.concatenate([np.roll(triples(block.n), k, 1) for k in range(3)])
-    a, b, c = np.concatenate([anchored, anchored[:, [0, 2, 1]]]).T
+    a, b, c = anchored(block.n).T
     margin = np.minimum(gaps[a, c] - gaps[a, b], middles[a, c] - middles[a, b])
     sure = margin >= block.config.margin
     return np.stack([a, b, c], -1)[sure], margin[sure]

@@ -7,6 +7,7 @@ is within the margin is doubtful and not asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -105,6 +106,38 @@ def triples(n: int) -> Int[Array, "t 3"]:
     """Every three of n objects, i < j < k; of a crowd, TRIPLES of them, evenly spread."""
     found = np.array(list(combinations(range(n), 3)), np.int64).reshape(-1, 3)
     return found[np.unique(np.linspace(0, len(found) - 1, min(TRIPLES, len(found))).astype(int))]
+
+
+def threes(n: int) -> Int[Array, "t 3"]:
+    """Each three of n objects, three times: each of them in each place once, the order of the others kept."""
+    return np.concatenate([np.roll(triples(n), k, 1) for k in range(3)])
+
+
+def anchored(n: int) -> Int[Array, "t 3"]:
+    """(a, b, c) for each three of n objects, each of them as a, and the others both ways."""
+    return np.concatenate([threes(n), threes(n)[:, [0, 2, 1]]])
+
+
+def ask_anchored(
+    block: Block, facts: Int[Array, "t 3"], margin: Float[Array, "t"], words: Mapping[str, tuple[str, ...]]
+) -> Iterator[Asked | Skipped]:
+    """What is true of three objects of a layout from every camera: c beside b, as it is told from a.
+
+    Args:
+        words: templates of the relation, and of its opposite, which says the same with b and c exchanged.
+    """
+    a, b, c = facts.T
+    sure = block.askable[:, facts].all(-1)
+    alike = block.alike[a, b] | block.alike[b, c] | block.alike[a, c]  # 'leftmost' beside 'on your left' misleads
+    landmark = block.by_landmark[:, facts].any(-1)
+    n_visible = block.askable.sum(1)
+    possible = int((n_visible * (n_visible - 1) * (n_visible - 2) // 2).sum())
+    yield Skipped("within_margin", possible - int(sure.sum()))
+    yield Skipped("told_by_the_words", int((sure & alike).sum()))
+    yield Skipped("relation_in_the_phrase", int((sure & ~alike & landmark).sum()))
+    frame, t = np.nonzero(sure & ~alike & ~landmark)
+    for (subtask, templates), instances in zip(words.items(), (facts[t], facts[t][:, [0, 2, 1]]), strict=True):
+        yield ask_both(block, subtask, templates, frame, instances, margin[t], "object", most(block))
 
 
 def pairs(block: Block) -> Bool[Array, "F N N"]:

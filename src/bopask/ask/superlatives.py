@@ -14,7 +14,7 @@ from jaxtyping import Int
 from bopask.arrays import Array
 from bopask.ask.asked import Asked, Skipped
 from bopask.ask.block import Block
-from bopask.ask.relations import CAMERA, LOOKING, Facts, ask_both, most, phrase_relation, triples
+from bopask.ask.relations import CAMERA, LOOKING, Facts, ask_both, most, phrase_relation, threes, triples
 
 TEMPLATES = (
     "Is the {b} {rel} both the {a} and the {c}{view}?",
@@ -79,7 +79,7 @@ BETWEEN = (
 
 def superlative(block: Block, subtask: str, facts: Facts) -> Iterator[Asked | Skipped]:
     """Of each three objects, the one that comes before both others by facts that may be asked about."""
-    three = threes(block.n)
+    three = threes(block.n)  # (x, a, b): each of them is a once
     x, a, b = three.T
     holds = facts.holds[:, a, x] & facts.holds[:, a, b]
     margin = np.minimum(facts.margin[:, a, x], facts.margin[:, a, b])
@@ -93,11 +93,6 @@ def between(block: Block, left: Facts) -> Iterator[Asked | Skipped]:
     holds = left.holds[:, x, a] & left.holds[:, a, b]
     margin = np.minimum(left.margin[:, x, a], left.margin[:, a, b])
     yield from ask_of_three(block, "between", BETWEEN, three, Facts(holds, margin))
-
-
-def threes(n: int) -> Int[Array, "t 3"]:
-    """(x, a, b) for each three objects and each of them as a."""
-    return np.concatenate([np.roll(triples(n), k, 1) for k in range(3)])
 
 
 def ask_of_three(
