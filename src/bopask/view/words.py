@@ -49,6 +49,7 @@ REASONS = {
     "pose_not_rotation": "A pose of the frame is no rigid motion.",
     "unknown_obj_id": "The frame names an object for which there is no model.",
     "image_size_unknown": "Neither an image nor a camera file tells how large the frame is.",
+    "near_duplicate": "The frame shows what an earlier one of its layout shows, to the pixels of --thin.",
     "bad_model": "The model of one of the frame’s objects is missing or cannot be used.",
     # naming
     "no_reviewed_name": "The object has no reviewed name, and its looks do not tell it apart.",
@@ -67,7 +68,9 @@ REASONS = {
     "within_margin": "The relation holds by too little, or by only one of two readings: a person could disagree.",
     "told_by_the_words": "The words that tell two look-alikes apart, as leftmost and rightmost, give the answer away.",
     "relation_in_the_phrase": "Told by its landmark (the can behind the bowl), an object makes the relation ambiguous.",
-    "asked_enough": "Surer questions of this kind are asked about the image already.",
+    "undecided_of_three": "None of the three comes before both others by enough, or they lie in no line.",
+    "asked_enough": "As many questions of this kind are asked about the image as it has ordered pairs of objects.",
+    "max_per_wording": "As many questions in these words are asked about the image as --max-per-wording lets.",
     "max_per_task": "As many questions of this task are asked about the image as --max-per-task lets.",
     "max_per_frame": "As many questions are asked about the image as --max-per-frame lets.",
     "already_there": "The object stands on its target already.",
