@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from limit import row_groups, write_again
 
 from bopask.ask.budget import Budget
 from bopask.ask.rows import SCHEMA
 from bopask.bop.folder import open_bop
 from bopask.job import BLOCK, Job, Tally
 from bopask.pipeline import Station
-from bopask.store.shards import open_writer, write_shard
+from bopask.store.shards import write_shard
 from bopask.world.arrange import arrange
 
 
@@ -54,8 +54,8 @@ def measure(station: Station, scenes: list[int], repeat: int, scratch: Path) -> 
         tables, seconds = best(repeat, lambda blocks=blocks: [ask() for ask in blocks])
         total["ask"] += seconds
         total["write"] += best(repeat, lambda tables=tables: write_shard(file, iter(tables), SCHEMA))[1]
-        groups = read(file)
-        total["pyarrow"] += best(repeat, lambda groups=groups: write(again, groups))[1]
+        groups = row_groups(file)
+        total["pyarrow"] += best(repeat, lambda groups=groups: write_again(groups, again))[1]
         frames, rows, size = frames + n, rows + sum(map(len, tables)), size + file.stat().st_size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     total["ask and write"] = total["ask"] + total["write"]
@@ -78,19 +78,6 @@ def asking(station: Station, scene: int) -> tuple[list[Callable[[], pa.Table]], 
             view = station.look(layout, block)
             blocks.append(lambda of=(layout, priors, view, names, block, told): station.ask(*of))
     return blocks, len(frames)
-
-
-def read(file: Path) -> list[pa.Table]:
-    """A shard's row groups as any reader sees them."""
-    with pq.ParquetFile(file) as shard:
-        return [shard.read_row_group(k) for k in range(shard.num_row_groups)]
-
-
-def write(file: Path, groups: list[pa.Table]) -> None:
-    """pyarrow alone, encoding and compressing as the shard is."""
-    with open_writer(file, SCHEMA, SCHEMA) as writer:
-        for table in groups:
-            writer.write_table(table, row_group_size=table.num_rows)
 
 
 def best(repeat: int, run: Callable[[], object]) -> tuple[object, float]:

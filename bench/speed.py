@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import raw
 import recipe
 from chart import draw
 from growth import Growing, grow_frames, grow_objects, grow_workers, of_frames, write
+from limit import row_groups, write_again
 from runs import Runs, Spent, timed
 
 from bopask.arrays import Array
@@ -40,7 +39,6 @@ from bopask.priors.carry import Carried, Scene
 from bopask.priors.contacts import rests_on
 from bopask.priors.paths import plan_paths
 from bopask.store.cache import Cache
-from bopask.store.shards import options
 from bopask.world.arrange import arrange
 from bopask.world.resting import RestingFaces
 from bopask.world.up import find_world
@@ -167,19 +165,6 @@ def against_pyarrow(runs: Runs, ours: Spent) -> None:
             f"pyarrow alone, the same table, of {kind}: {ours.rows / seconds:,.0f} Q&A/s; "
             f"ours, asking and writing, {ours.frame_step / seconds:.2f} x the time"
         )
-
-
-def row_groups(file: Path, dictionaries: bool) -> list[Any]:
-    """A shard's tables, in which strings are strings or indices into dictionaries."""
-    names = [field.name for field in pq.read_schema(file) if pa.types.is_string(field.type)]
-    with pq.ParquetFile(file, read_dictionary=names if dictionaries else []) as shard:
-        return [shard.read_row_group(k) for k in range(shard.num_row_groups)]
-
-
-def write_again(groups: Sequence[Any], file: Path) -> None:
-    with pq.ParquetWriter(file, groups[0].schema, **options(groups[0].schema)) as writer:
-        for table in groups:
-            writer.write_table(table, row_group_size=table.num_rows)
 
 
 def against_libraries(folder: BopFolder, split: str) -> None:
