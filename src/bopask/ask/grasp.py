@@ -103,7 +103,7 @@ def answer_text(points: Float[Array, "R 5 2"]) -> text.Text:
 
 def evidence(block: Block, frame: Array, a: Array, best: Array, facts: Array) -> text.Text:
     """The grasp in the object's frame, the object in the camera's, and the other best free grasps as alternatives."""
-    told = [list(claims(grasps)) for grasps in block.priors.grasps]
+    told = block.once("grasps", lambda: [list(claims(grasps)) for grasps in block.priors.grasps])
     first = np.cumsum([0, *map(len, told)])
     frame, a, best = frame[facts], a[facts], best[facts]
     return text.join(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
@@ -108,16 +108,16 @@ class _Rows:
 
     def __init__(self, block: Block, chosen: Sequence[Chosen]) -> None:
         self.block = block
-        self.facts = [(one.asked, np.unique(one.fact)) for one in chosen]
+        is_asked = [np.zeros(len(one.asked), bool) for one in chosen]
+        for some, one in zip(is_asked, chosen, strict=True):
+            some[one.fact] = True
+        self.facts = [(one.asked, np.flatnonzero(some)) for some, one in zip(is_asked, chosen, strict=True)]
         """Those of each Asked that some row asks."""
-        first = np.cumsum([0, *(len(kept) for _, kept in self.facts)])
-        fact = [
-            np.searchsorted(kept, one.fact) + start
-            for (_, kept), one, start in zip(self.facts, chosen, first[:-1], strict=True)
-        ]
+        first = np.cumsum([0, *map(len, is_asked)])
+        fact = np.concatenate([one.fact + start for one, start in zip(chosen, first[:-1], strict=True)])
         frame = np.concatenate([one.asked.frame[one.fact] for one in chosen])
-        order = np.argsort(frame, kind="stable")
-        self.frame, self.fact = frame[order], np.concatenate(fact)[order]
+        order = np.argsort(frame.astype(np.uint16), kind="stable")  # 16 bits are sorted by counting
+        self.frame, self.fact = frame[order], (np.cumsum(np.concatenate(is_asked)) - 1)[fact[order]]
         self.kind = np.repeat(np.arange(len(chosen)), [len(one.fact) for one in chosen])[order]
         """Which of the Asked a row is of."""
         self.template = np.concatenate([one.template for one in chosen])[order]
@@ -138,20 +138,19 @@ class _Rows:
         sizes, size = np.unique(self.block.size.astype(int), axis=0, return_inverse=True)
         wordings = [words for asked, _ in self.facts for words in asked.templates]
         first = np.cumsum([0, *(len(asked.templates) for asked, _ in self.facts)])
-        parts = [
-            _SLOT.split(words.replace("{width}", str(width)).replace("{height}", str(height)))
-            for (width, height), words in product(sizes.tolist(), wordings)
-        ]
-        wording = size.reshape(-1)[self.frame] * len(wordings) + first[self.kind] + self.template
-        named, phrases = self.named[self.fact], [*self.block.phrases, ""]
+        parts = [_parts(words, *of) for of, words in product(sizes.tolist(), wordings)]
+        wording = (size.reshape(-1)[self.frame] * len(wordings) + first[self.kind] + self.template).astype(np.int32)
+        phrases = [*self.block.phrases, ""]
+        spoken = np.where(self.named < 0, len(phrases) - 1, self.named).astype(np.int32)
+        named = np.pad(spoken, ((0, 0), (0, 1)), constant_values=len(phrases) - 1).ravel()
+        begins = self.fact * (NAMED + 1)
         pieces = []
         for k in range(max(map(len, parts))):
             if k % 2 == 0:
                 pieces.append(text.take([part[k] if k < len(part) else "" for part in parts], wording))
             else:
-                slot = np.array(["abc".index(part[k]) if k < len(part) else NAMED for part in parts])[wording]
-                of = np.append(named, np.full((len(named), 1), -1), 1)[np.arange(len(named)), slot]
-                pieces.append(text.take(phrases, np.where(of < 0, len(phrases) - 1, of)))
+                slot = np.array(["abc".index(part[k]) if k < len(part) else NAMED for part in parts])
+                pieces.append(text.take(phrases, named[begins + slot[wording]]))
         return text.join(*pieces).dictionary_encode()
 
     @cached_property
@@ -212,6 +211,12 @@ class _Rows:
         starts, mine = (np.cumsum(lengths) - lengths)[self.fact], lengths[self.fact]
         offsets = np.append(0, np.cumsum(mine)).astype(np.int32)
         return offsets, flat[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], mine)]
+
+
+@lru_cache(maxsize=4096)
+def _parts(words: str, width: int, height: int) -> list[str]:
+    """A wording for images of a size (px), taken apart: text, slot, text, …"""
+    return _SLOT.split(words.replace("{width}", str(width)).replace("{height}", str(height)))
 
 
 def _frames(block: Block) -> list[Frame]:

@@ -27,7 +27,13 @@ def number(values: Array, decimals: int = 0) -> Text:
 
 def join(*pieces: Text | str) -> Text:
     """Row by row concatenation of arrays and constant strings."""
-    return pc.binary_join_element_wise(*pieces, "")
+    merged: list[Text | str] = []
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return pc.binary_join_element_wise(*merged, "")
 
 
 def bracket(columns: Sequence[Text]) -> Text:
