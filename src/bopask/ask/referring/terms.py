@@ -7,8 +7,9 @@ its category are nouns too: they cover other objects as well, and position tells
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -25,6 +26,9 @@ class Noun(NamedTuple):
     attribute: str = ""
 
 
+Covered: TypeAlias = tuple[Bool[Array, "N"], Bool[Array, "N"]]
+
+
 @dataclass(frozen=True)
 class Terms:
     """The nouns of a layout's N objects."""
@@ -32,6 +36,7 @@ class Terms:
     obj_ids: Int[Array, "N"]
     names: Names
     described: Mapping[int, Description]
+    _covered: dict[Noun, Covered] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, obj_id: int) -> tuple[Noun, ...]:
         """By which an object may be called, its own names first."""
@@ -41,13 +46,18 @@ class Terms:
         told = self.described[obj_id]
         return tuple(dict.fromkeys((*own, Noun(told.category), *(Noun(told.category, c) for c in told.colors[:1]))))
 
-    @property
+    @cached_property
     def all_described(self) -> bool:
         """A category can be counted only where that of every object is known."""
         return all(int(o) in self.described and self.described[int(o)].category for o in self.obj_ids)
 
-    def covers(self, noun: Noun) -> tuple[Bool[Array, "N"], Bool[Array, "N"]]:
+    def covers(self, noun: Noun) -> Covered:
         """Which objects are surely called so; which may be (they have the colour, but more of another)."""
+        if noun not in self._covered:
+            self._covered[noun] = self._covers(noun)
+        return self._covered[noun]
+
+    def _covers(self, noun: Noun) -> Covered:
         sure = np.array([noun in map(Noun, self.names.of(o)) for o in self.obj_ids])
         if sure.any() or not self.all_described:
             return sure & (not noun.attribute), sure & (not noun.attribute)
