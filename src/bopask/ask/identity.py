@@ -25,8 +25,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "answer": ("answer",),
 }
 """What an id is a hash of. Each part is hashed as a person of its own, so that equal texts of two do not cancel out."""
-MANY = 2_000
-"""Texts that are worth loading a compiled kernel for."""
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint16)
 
 
@@ -42,21 +40,18 @@ def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
     return joined({part: pc.binary_join_element_wise(*of, "\x1f").dictionary_encode() for part, of in texts.items()})
 
 
-def joined(parts: Mapping[str, pa.DictionaryArray]) -> pa.Array:
-    """The ids of rows: of each part, the text that a row has, its items joined by U+001F."""
-    hashes = [_hashes(part, of.dictionary)[np.asarray(of.indices)] for part, of in parts.items()]
+def joined(parts: Mapping[str, pa.Array]) -> pa.Array:
+    """The ids of rows: of each part, the text that a row has, its items joined by U+001F; the parts that many rows share
+    as dictionary arrays."""
+    hashes = [_hashes(part, texts) for part, texts in parts.items()]
     text = _HEX[np.bitwise_xor.reduce(hashes).view(np.uint8)]
     offsets = np.arange(len(text) + 1, dtype=np.int32) * 24
     return pa.StringArray.from_buffers(len(text), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
 def _hashes(part: str, texts: pa.Array) -> UInt32[Array, "n 3"]:
-    if len(texts) >= MANY:
-        from bopask.ask import blake
-
-        _, ends, content = texts.buffers()
-        starts = np.frombuffer(ends, np.int32)[texts.offset :][: len(texts) + 1]
-        return blake.hashes(np.frombuffer(content, np.uint8), starts, part.encode())
+    if pa.types.is_dictionary(texts.type):
+        return _hashes(part, texts.dictionary)[np.asarray(texts.indices)]
     of = partial(blake2b, digest_size=12, person=part.encode())
     digests = [content.digest() for content in map(of, texts.cast(pa.binary()).to_pylist())]
     return np.frombuffer(b"".join(digests), np.uint32).reshape(-1, 3)

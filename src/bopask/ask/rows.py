@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
 _CODED = pa.dictionary(pa.int32(), pa.string())
 CODED_SCHEMA = pa.schema(
     [
-        (f.name, _CODED) if f.type == pa.string() and f.name not in ("id", "evidence") else f
+        (f.name, _CODED) if f.type == pa.string() and f.name not in ("id", "question", "evidence") else f
         for f in SCHEMA.set(SCHEMA.get_field_index("phrases"), pa.field("phrases", pa.list_(_CODED)))
     ]
 )
@@ -133,7 +133,7 @@ class _Rows:
         return np.concatenate(parts)
 
     @cached_property
-    def question(self) -> text.Coded:
+    def question(self) -> text.Text:
         """Wordings are taken apart at their slots, and put together around the phrases."""
         sizes, size = np.unique(self.block.size.astype(int), axis=0, return_inverse=True)
         wordings = [words for asked, _ in self.facts for words in asked.templates]
@@ -151,7 +151,7 @@ class _Rows:
             else:
                 slot = np.array(["abc".index(part[k]) if k < len(part) else NAMED for part in parts])
                 pieces.append(text.take(phrases, named[begins + slot[wording]]))
-        return text.join(*pieces).dictionary_encode()
+        return text.join(*pieces)
 
     @cached_property
     def answer(self) -> text.Coded:

@@ -73,7 +73,7 @@ def options(schema: pa.Schema) -> dict[str, Any]:
         "phrases": "phrases.list.element",
     }
     leaf["image"] = "image.bytes" if embeds(schema) else "image"
-    plain = ("id", "answer_points", "T_world_cam", "evidence")
+    plain = ("id", "question", "answer_points", "T_world_cam", "evidence")
     return {
         "compression": "zstd",
         "compression_level": {name: 1 if name == "id" else 3 for name in schema.names},
