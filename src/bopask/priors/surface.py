@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from numba import njit
 from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from bopask.arrays import Array
 from bopask.geometry.mesh import face_normals
@@ -152,22 +152,36 @@ class Inside:
 
     def holds_any(self, points: Float[Array, "m 3"]) -> bool:
         """Whether any of the points (m, object frame) is inside. None beyond the bounds is."""
-        tree = self._surface.tree
-        points = self._open(points[((points > tree.mins) & (points < tree.maxes)).all(1)])
+        points = self._unsettled(points)
         while len(points):  # a few at a time: along a path they settle most of the others
             room, _ = self._surface.signed_distance(points[:PROBES])
             if (room < 0).any():
                 return True
             rooms = np.concatenate([np.column_stack([points[:PROBES], room]), self._rooms])
             self._rooms = rooms[np.argsort(-rooms[:, 3], kind="stable")[:ROOMS]]
-            points = self._open(points[PROBES:])
+            points = self._unsettled(points[PROBES:])
         return False
 
-    def _open(self, points: Float[Array, "m 3"]) -> Float[Array, "k 3"]:
-        """Those in no room."""
-        if not len(points) or not len(self._rooms):
-            return points
-        return points[(cdist(points, self._rooms[:, :3]) >= self._rooms[:, 3] - 1e-9).all(1)]
+    def _unsettled(self, points: Float[Array, "m 3"]) -> Float[Array, "k 3"]:
+        """Those within the bounds and in no room."""
+        tree = self._surface.tree
+        return points[_unsettled(points, tree.mins, tree.maxes, self._rooms)]
+
+
+@njit(cache=True)
+def _unsettled(
+    points: Float[Array, "m 3"], low: Float[Array, "3"], high: Float[Array, "3"], rooms: Float[Array, "r 4"]
+) -> Bool[Array, "m"]:
+    left = np.zeros(len(points), np.bool_)
+    for k in range(len(points)):
+        x, y, z = points[k]
+        left[k] = low[0] < x < high[0] and low[1] < y < high[1] and low[2] < z < high[2]
+        r = 0
+        while left[k] and r < len(rooms):
+            apart = (x - rooms[r, 0]) ** 2 + (y - rooms[r, 1]) ** 2 + (z - rooms[r, 2]) ** 2
+            left[k] = apart >= max(0.0, rooms[r, 3] - 1e-9) ** 2
+            r += 1
+    return left
 
 
 _SURFACES: dict[str, Surface] = {}
