@@ -131,7 +131,7 @@ def _undecided(
     directions, after, before, parting = tables.directions, tables.after, tables.before, near.parting
     offset, moved, last = np.empty(3), np.empty(3), near.first_parting[:-1].copy()
     while first < asked and max(n, m) < most:
-        shift, (k, q) = shifts[first // len(close)], close[first % len(close)]
+        shift, k, q = shifts[first // len(close)], close[first % len(close), 0], close[first % len(close), 1]
         first += 1
         other, start, end = near.others[q], near.first_parting[q], near.first_parting[q + 1]
         for d in range(3):
@@ -141,16 +141,23 @@ def _undecided(
             last[q] = i
             continue
         if _overlap(offset, offset, tables.nests[other]):
-            nest_at[m], nest[m] = offset, (k, other)
+            _note(nest_at[m], nest[m], offset, k, other)
             m += 1
         for d in range(3):
             moved[d] = _dot(offset, directions[tables.own[other] + d])
         for c in range(near.first_cell[q], near.first_cell[q + 1]):
             if _overlap(moved, moved, tables.cells[near.cells[c]]):
-                meet_at[n], meet[n] = offset, (k, other)
+                _note(meet_at[n], meet[n], offset, k, other)
                 n += 1
                 break
     return (meet_at[:n], meet[:n]), (nest_at[:m], nest[:m]), first if first < asked else -1
+
+
+@njit(cache=True)
+def _note(at: Float[Array, "3"], row: Int[Array, "2"], offset: Float[Array, "3"], place: int, other: int) -> None:
+    row[0], row[1] = place, other
+    for d in range(3):
+        at[d] = offset[d]
 
 
 @njit(cache=True)
@@ -166,7 +173,7 @@ def _close(places: Float[Array, "n 3"], margin: float, near: Near, tables: Table
             if i < end:
                 last[q] = i
             else:
-                close[n] = k, q
+                close[n, 0], close[n, 1] = k, q
                 n += 1
     return close[:n]
 
@@ -199,19 +206,25 @@ def _parts(
 def _places(points: Float[Array, "w 3"], step: float) -> Float[Array, "n 3"]:
     """The places of `densify`, any first few of which sample all of the polyline (golden-ratio sequence): most motions
     that are not free are not free at one of the first."""
-    counts = np.ones(len(points), np.int64)
+    counts, n = np.ones(len(points), np.int64), 0
     for k in range(len(points) - 1):
-        counts[k] = max(1, int(np.ceil(np.sqrt(((points[k + 1] - points[k]) ** 2).sum()) / step - 1e-9)))
-    fine, n = np.empty((counts.sum(), 3)), 0
+        towards = points[k + 1] - points[k]
+        counts[k] = max(1, int(np.ceil(np.sqrt(_dot(towards, towards)) / step - 1e-9)))
+    fine = np.empty((np.sum(counts), 3))
     for k in range(len(points)):
         towards = points[min(k + 1, len(points) - 1)] - points[k]
         for j in range(counts[k]):
-            fine[n] = points[k] + towards * (j / counts[k])
+            for d in range(3):
+                fine[n, d] = points[k, d] + towards[d] * (j / counts[k])
             n += 1
     stride = max(1, int(0.618 * n))
     while gcd(stride, n) > 1:
         stride += 1
-    return fine[np.arange(n) * stride % n]
+    places = np.empty_like(fine)
+    for k in range(n):
+        for d in range(3):
+            places[k, d] = fine[k * stride % n, d]
+    return places
 
 
 @njit(cache=True)
