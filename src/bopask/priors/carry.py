@@ -138,12 +138,15 @@ class Carried:
         return False
 
     def _buried(self, offsets: Float[Array, "n 3"], body: int) -> bool:
-        """At any of the offsets: is the object inside the material of a body, or the body inside its? Their surfaces do
-        not tell; a vertex does."""
+        """At any of the offsets, where the bounds of one are within those of the other: is the object inside the
+        material of a body, or the body inside its? Their surfaces do not tell; a vertex does."""
         if body not in self._insides:
-            self._insides[body] = self._inside(self.source, body), self._inside(body, self.source)
-        (mine, at, R), (its, there, R_) = self._insides[body]
-        return mine.holds_any(at + offsets @ R) or its.holds_any(there - offsets @ R_)
+            size, sizes = (self.scene.high[i] - self.scene.low[i] for i in (self.source, body))
+            smaller = bool((size <= sizes).all())
+            one, other = (self.source, body) if smaller else (body, self.source)
+            self._insides[body] = smaller, *self._inside(one, other)
+        smaller, inside, at, R = self._insides[body]
+        return bool(inside.holds_any(at + offsets @ R if smaller else at - offsets @ R))
 
     def _inside(self, one: int, other: int) -> tuple[Inside, Float[Array, "3"], Float[Array, "3 3"]]:
         """The inside of the other, where a vertex of the one stands in its frame (m), and how that is turned."""
