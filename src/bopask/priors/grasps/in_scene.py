@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -66,6 +67,31 @@ class InScene:
     """Blocker sets kept of an instance, smallest first."""
 
 
+class Tried(NamedTuple):
+    """The grasps of one instance that are possible alone, best first, and which neighbours each of them hits."""
+
+    grasps: GraspSet
+    hits: Bool[Array, "g N"]
+
+
+def tried_grasps(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    rests_on: Bool[Array, "N N"],
+    among: Iterable[int],
+    config: InScene = InScene(),
+) -> dict[int, Tried]:
+    """The grasps of these instances of a layout whose world is known (z up, support at z = 0), tried.
+
+    Args:
+        rests_on: [i, j] when i stands or leans on j.
+    """
+    scene, below = Scene.of(layout, models, gripper, config), transitive(rests_on)
+    return {i: Tried(*scene.candidates(i, dense[int(layout.obj_ids[i])], below[i])) for i in among}
+
+
 def instance_grasps(
     layout: Layout,
     models: Mapping[int, Model],
@@ -74,19 +100,26 @@ def instance_grasps(
     rests_on: Bool[Array, "N N"],
     config: InScene = InScene(),
 ) -> tuple[InstanceGrasps, ...]:
-    """Free, blocked or ungraspable, for every instance of a layout whose world is known (z up, support at z = 0).
+    """Free, blocked or ungraspable, for every instance of a layout, as `tried_grasps`."""
+    tried = tried_grasps(layout, models, dense, gripper, rests_on, range(len(layout.obj_ids)), config)
+    return judged(layout, models, dense, gripper, tried, config)
 
-    Args:
-        rests_on: [i, j] when i stands or leans on j.
-    """
+
+def judged(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    tried: Mapping[int, Tried],
+    config: InScene = InScene(),
+) -> tuple[InstanceGrasps, ...]:
+    """What the tried grasps of every instance say of it."""
     scene = Scene.of(layout, models, gripper, config)
-    below = transitive(rests_on)
-    return tuple(_instance(i, scene, dense[int(o)], below[i]) for i, o in enumerate(layout.obj_ids))
+    return tuple(_instance(i, scene, dense[int(o)], tried[i]) for i, o in enumerate(layout.obj_ids))
 
 
-def _instance(i: int, scene: Scene, dense: GraspSet, below: Bool[Array, "N"]) -> InstanceGrasps:
-    config = scene.config
-    grasps, hits = scene.candidates(i, dense, below)
+def _instance(i: int, scene: Scene, dense: GraspSet, tried: Tried) -> InstanceGrasps:
+    config, (grasps, hits) = scene.config, tried
     free = sets.take(grasps, ~np.any(hits, axis=1))
     state = "ungraspable" if len(hits) < config.fewest else "free" if len(free.width) else "blocked"
     if state == "ungraspable":
