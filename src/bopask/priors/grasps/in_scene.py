@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numba import njit
 
 from bopask.arrays import Array
 from bopask.geometry import se3
@@ -237,15 +238,26 @@ def swept_boxes(
 
 def lowest_point(T_world_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"]) -> Float[Array, "g"]:
     """World z (m) of the lowest corner of each grasp's boxes."""
-    up = T_world_grasp[:, None, 2, :3]
-    middle, half = boxes.mean(-2), (boxes[..., 1, :] - boxes[..., 0, :]) / 2
-    z = (up * middle).sum(-1) - (np.abs(up) * half).sum(-1)
-    return np.asarray(z.min(1) + T_world_grasp[:, 2, 3])
+    up = np.ascontiguousarray(T_world_grasp[:, 2])
+    return np.asarray(_lowest(up, boxes))
+
+
+@njit(cache=True)
+def _lowest(up: Float[Array, "g 4"], boxes: Float[Array, "g b 2 3"]) -> Float[Array, "g"]:
+    lowest = np.full(len(boxes), np.inf)
+    for g in range(len(boxes)):
+        for b in range(boxes.shape[1]):
+            z = up[g, 3]
+            for d in range(3):
+                z += min(up[g, d] * boxes[g, b, 0, d], up[g, d] * boxes[g, b, 1, d])
+            lowest[g] = min(lowest[g], z)
+    return lowest
 
 
 def minimal_sets(hits: Bool[Array, "g N"]) -> tuple[tuple[int, ...], ...]:
     """The inclusion-minimal rows as sets, smallest first, then by index: removing any one of them frees a grasp."""
-    rows: Iterable[tuple[int, ...]] = {tuple(int(j) for j in np.flatnonzero(h)) for h in np.unique(hits, axis=0)}
+    unlike = {row.tobytes() for row in hits}
+    rows = (tuple(np.flatnonzero(np.frombuffer(row, bool)).tolist()) for row in unlike)
     kept: list[tuple[int, ...]] = []
     for row in sorted(rows, key=lambda r: (len(r), r)):
         if not any(set(k) <= set(row) for k in kept):

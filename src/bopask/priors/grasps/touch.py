@@ -71,12 +71,9 @@ def _apart(
     for d in range(3):
         if at[d] - reach[d] > cell[1, d] or at[d] + reach[d] < cell[0, d]:
             return True
-    x, y, z = (
-        at[0] - (cell[0, 0] + cell[1, 0]) / 2,
-        at[1] - (cell[0, 1] + cell[1, 1]) / 2,
-        at[2] - (cell[0, 2] + cell[1, 2]) / 2,
-    )
-    a, b, c = (cell[1, 0] - cell[0, 0]) / 2, (cell[1, 1] - cell[0, 1]) / 2, (cell[1, 2] - cell[0, 2]) / 2
+    low, high = cell
+    x, y, z = at[0] - (low[0] + high[0]) / 2, at[1] - (low[1] + high[1]) / 2, at[2] - (low[2] + high[2]) / 2
+    a, b, c = (high[0] - low[0]) / 2, (high[1] - low[1]) / 2, (high[2] - low[2]) / 2
     for d in range(3):
         far = abs(T[0, d] * x + T[1, d] * y + T[2, d] * z)
         if far > half[d] + abs(T[0, d]) * a + abs(T[1, d]) * b + abs(T[2, d]) * c:
