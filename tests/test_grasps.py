@@ -23,11 +23,8 @@ from bopask.geometry.box import Box
 from bopask.geometry.mesh import Mesh
 from bopask.nouns import Arrangement, GraspSet, Layout, Model, Symmetry, World
 from bopask.priors.grasps import sampler, sets
-from bopask.priors.grasps.contacts import Points
-from bopask.priors.grasps.fit import FACING, SKIN
-from bopask.priors.grasps.fit import held as pads_of
 from bopask.priors.grasps.gripper import load_gripper
-from bopask.priors.grasps.hold import Sampler, subject
+from bopask.priors.grasps.hold import Sampler
 from bopask.priors.grasps.in_scene import InScene, instance_grasps, minimal_sets, shortlist, swept_boxes
 from bopask.priors.grasps.sampler import load_or_sample, sample_grasps
 from bopask.priors.grasps.touch import touches
@@ -268,40 +265,6 @@ def test_the_cache_holds_what_was_sampled_and_only_that(tmp_path: Path, monkeypa
     load_or_sample({1: CARTON}, [1], PANDA, 1, tmp_path, SMALL)
     load_or_sample({1: CARTON}, [1], PANDA, 0, tmp_path, Sampler(**{**vars(SMALL), "most": 50}))
     assert len(list(tmp_path.iterdir())) == 3
-
-
-# ---- what the pads hold
-
-
-def pads_by_the_book(points: Points, T: np.ndarray, width: float, depth: float) -> tuple[float, ...]:
-    """Of one grasp, from all points at once: reach, middle, z and area as `Pads` words them."""
-    sides = []
-    for sign in (1, -1):
-        at, normal = (points.at - T[:3, 3]) @ T[:3, :3], points.normal @ T[:3, :3]
-        (y0, z0), (y1, z1) = PANDA.pad
-        radius = np.hypot(y1, max(abs(z0 - depth), abs(z1 - depth))) + SKIN
-        pad = (at[:, 1] >= y0) & (at[:, 1] <= y1) & (at[:, 2] >= z0) & (at[:, 2] <= z1)
-        pad &= np.linalg.norm(at - [sign * width / 2, 0, depth], axis=1) <= radius
-        out = np.where(pad & (sign * at[:, 0] <= PANDA.stroke / 2), sign * at[:, 0], -np.inf)
-        on = np.isfinite(out) & (out >= out.max() - SKIN) & (sign * normal[:, 0] >= FACING)
-        sides.append((out.max(), at[on, 2].mean(), on.sum()) if on.any() else (np.inf, 0.0, 0))
-    (first, z, n), (last, z_, n_) = sides
-    x = (np.nan_to_num(first, posinf=0.0) - np.nan_to_num(last, posinf=0.0)) / 2
-    return max(first, last) - width / 2, x, (z + z_) / 2, min(n, n_) * points.area
-
-
-def test_what_the_pads_hold_is_found_as_by_looking_at_every_point(held: Any) -> None:
-    held_by, nothing = 0, 0
-    for m, grasps in held.values():
-        points, some = subject(m, SMALL).points, sets.take(grasps, np.arange(0, len(grasps.width), 40))
-        T = np.concatenate([some.T_obj_grasp, some.T_obj_grasp @ se3.se3(np.eye(3), np.array([0.0, 0.03, 0.0]))])
-        width, depth = np.tile(some.width, 2), np.tile(some.depth, 2)
-        pads = pads_of(points, T, width, depth, PANDA)
-        found = np.stack([pads.above, pads.x, pads.z, pads.patch], 1)
-        told = [pads_by_the_book(points, t, w, d) for t, w, d in zip(T, width, depth, strict=True)]
-        np.testing.assert_allclose(found, told, atol=1e-12)
-        held_by, nothing = held_by + np.isfinite(pads.above).sum(), nothing + np.isinf(pads.above).sum()
-    assert held_by > 20 and nothing > 5
 
 
 # ---- touching

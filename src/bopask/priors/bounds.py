@@ -40,7 +40,7 @@ class Bounds:
         reach = [transform(T, m.mesh.vertices) @ self.directions.T for T, m in zip(T_world_obj, models, strict=True)]
         self.least = np.array([r.min(0) for r in reach]).reshape(-1, len(self.directions))
         self.most = np.array([r.max(0) for r in reach]).reshape(-1, len(self.directions))
-        self.cells = [cells_of(m) + T[:3, 3] @ T[:3, :3] for T, m in zip(T_world_obj, models, strict=True)]
+        self.cells = [_cells_of(m) + T[:3, 3] @ T[:3, :3] for T, m in zip(T_world_obj, models, strict=True)]
         """Lowest and highest along the object's own axes (m) of groups of its triangles."""
 
 
@@ -109,7 +109,7 @@ def _spread() -> Float[Array, "d 3"]:
 _CELLS: dict[str, Float[Array, "c 2 3"]] = {}
 
 
-def cells_of(model: Model) -> Float[Array, "c 2 3"]:
+def _cells_of(model: Model) -> Float[Array, "c 2 3"]:
     """Bounds (m, object frame) of groups of an object's triangles, shared within the process."""
     if model.sha256 not in _CELLS:
         _CELLS[model.sha256] = _grouped(model.mesh)

@@ -22,13 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit
 
 from bopask.arrays import Array
 from bopask.geometry import se3
 from bopask.nouns import GraspSet, InstanceGrasps, Layout, Model
 from bopask.priors.blocking import transitive
-from bopask.priors.grasps import sets
+from bopask.priors.grasps import kernels, sets
 from bopask.priors.grasps.gripper import Gripper
 from bopask.priors.grasps.hold import Sampler, proved, scored, subject
 from bopask.priors.grasps.level import level_grasps
@@ -204,8 +203,10 @@ class Scene:
         T_world_grasp = self.T_world_obj[i] @ grasps.T_obj_grasp
         floor += float(np.clip(self.lowest(i), -config.sink, 0.0))  # its own floor, if the pose sinks it
         from_above = T_world_grasp[:, 2, 2] <= np.sin(config.climb) + 1e-9
-        boxes = swept_boxes(self.gripper, opening, grasps.width, config.back)
-        return np.asarray(from_above & (lowest_point(T_world_grasp, boxes) >= floor - config.scrape))
+        boxes = swept_boxes(self.gripper, opening[from_above], grasps.width[from_above], config.back)
+        over = from_above.copy()
+        over[from_above] = lowest_point(T_world_grasp[from_above], boxes) >= floor - config.scrape
+        return over
 
     def hits(self, i: int, grasps: GraspSet, opening: Float[Array, "g"], among: Bool[Array, "N"]) -> Bool[Array, "g N"]:
         """Which of the other objects `among` these each grasp of object i hits, so far open."""
@@ -238,20 +239,7 @@ def swept_boxes(
 
 def lowest_point(T_world_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"]) -> Float[Array, "g"]:
     """World z (m) of the lowest corner of each grasp's boxes."""
-    up = np.ascontiguousarray(T_world_grasp[:, 2])
-    return np.asarray(_lowest(up, boxes))
-
-
-@njit(cache=True)
-def _lowest(up: Float[Array, "g 4"], boxes: Float[Array, "g b 2 3"]) -> Float[Array, "g"]:
-    lowest = np.full(len(boxes), np.inf)
-    for g in range(len(boxes)):
-        for b in range(boxes.shape[1]):
-            z = up[g, 3]
-            for d in range(3):
-                z += min(up[g, d] * boxes[g, b, 0, d], up[g, d] * boxes[g, b, 1, d])
-            lowest[g] = min(lowest[g], z)
-    return lowest
+    return np.asarray(kernels.lowest(np.ascontiguousarray(T_world_grasp), boxes))
 
 
 def minimal_sets(hits: Bool[Array, "g N"]) -> tuple[tuple[int, ...], ...]:
