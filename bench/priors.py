@@ -27,7 +27,7 @@ from bopask.priors import candidates, derive
 from bopask.priors.blocking import rearrangements
 from bopask.priors.contacts import support
 from bopask.priors.grasps.gripper import load_gripper
-from bopask.priors.grasps.in_scene import instance_grasps
+from bopask.priors.grasps.in_scene import judged, tried_grasps
 from bopask.priors.grasps.sampler import load_or_sample
 from bopask.priors.paths import plan_paths
 from bopask.world.arrange import arrange
@@ -81,7 +81,8 @@ def measured(
         with timed(clock, "contacts"):
             held = support(layout, models)
         with timed(clock, "grasps"):
-            grasps = instance_grasps(layout, models, dense, gripper, held.rests_on)
+            tried = tried_grasps(layout, models, dense, gripper, held.rests_on, range(len(layout.obj_ids)))
+            grasps = judged(layout, models, dense, gripper, tried)
         with timed(clock, "rearrangements"):
             plans, _ = rearrangements(grasps, held.stands_on)
             plans, _ = derive.without_leaning(plans, held)
@@ -91,7 +92,7 @@ def measured(
         made["priors"] = np.frombuffer(derive.dump(priors), np.uint8)
         with timed(clock, "candidates"):
             if candidates.targets(priors):
-                made |= candidates.candidates(layout, models, dense, gripper, priors)
+                made |= candidates.candidates(tried, priors, gripper)
     with timed(clock, "views"):
         made |= vars(look(layout.arrangement, models))
     file = io.BytesIO()

@@ -19,6 +19,7 @@ from bopask.ask.asked import Asked, Skipped
 from bopask.ask.budget import Budget, choose
 from bopask.ask.rows import SCHEMA, Origin, to_table
 from bopask.ask.tasks import TASKS
+from bopask.ask.variety import WORD, coded, distinct, pairs
 from bopask.geometry import camera, se3
 from bopask.nouns import Layout, World
 
@@ -291,3 +292,21 @@ def test_schema_is_what_users_were_promised():
     promised += " T_world_cam instances evidence licence"
     assert set(promised.split()) <= set(SCHEMA.names)
     assert pa.types.is_string(SCHEMA.field("evidence").type)
+
+
+# -- variety
+
+
+@given(st.lists(st.text(st.sampled_from("ab c-'é?")), max_size=8))
+def test_distinct_n_is_different_sequences_of_n_words_over_all(texts):
+    words = [WORD.findall(text.lower()) for text in texts]
+    for n, share in enumerate(distinct(texts), 1):
+        grams = [tuple(one[k : k + n]) for one in words for k in range(len(one) - n + 1)]
+        assert share == len(set(grams)) / max(len(grams), 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("de")), max_size=20))
+def test_pairs_of_columns_are_those_of_their_rows(rows):
+    table = pa.table({name: pa.array([row[k] for row in rows], pa.string()) for k, name in enumerate("xy")})
+    (x, xs), (y, ys) = coded(table, "x"), coded(table, "y")
+    assert {(xs[a], ys[b]) for a, b in pairs(x, y)} == set(rows)

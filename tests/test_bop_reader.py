@@ -276,6 +276,18 @@ def test_models_eval_is_used_where_there_are_no_models_and_may_be_chosen(tmp_pat
     assert open_bop(root).models("models_eval").obj_ids == (1, 2, 5)
 
 
+def test_a_mesh_is_read_once_a_process_until_its_file_changes(tmp_path: Path) -> None:
+    root = write_tiny_bop(tmp_path / "tiny")
+    first = open_bop(root).models()[OBJECTS[0].obj_id]
+    assert open_bop(root).models()[first.obj_id].mesh is first.mesh
+    info = root / "models" / "models_info.json"
+    info.write_text("{}")
+    write_ply(first.path, OBJECTS[1].mesh)
+    changed = open_bop(root).models()[first.obj_id]
+    assert changed.sha256 != first.sha256
+    np.testing.assert_allclose(changed.mesh.vertices, OBJECTS[1].mesh.vertices, atol=1e-6)
+
+
 def test_models_without_models_info_have_no_symmetry(tmp_path: Path) -> None:
     root = write_tiny_bop(tmp_path)
     (root / "models" / "models_info.json").unlink()

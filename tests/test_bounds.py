@@ -7,7 +7,9 @@ import numpy as np
 from arranged import QUADS, at, block, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
+from bopask.geometry.curve import densify
 from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import rotation_about, se3
 from bopask.nouns import Model, Symmetry
@@ -27,8 +29,20 @@ def between(yaw, tilt=0.0):
     return Between(Bounds([BRICK, SHELF], T), 0, [1]), T
 
 
+def placed(T, offset):
+    return (tree(BRICK), moved(T[0], offset), tree(SHELF), moved(T[1], 0))
+
+
 def moved(T, offset):
     return coal.Transform3s(T[:3, :3], T[:3, 3] + offset)
+
+
+def collide(T, offset):
+    return bool(coal.collide(*placed(T, offset), coal.CollisionRequest(), coal.CollisionResult()))
+
+
+def distance(T, offset):
+    return coal.distance(*placed(T, offset), coal.DistanceRequest(), coal.DistanceResult())
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-np.pi, np.pi), st.floats(-1, 1))
@@ -36,20 +50,41 @@ def moved(T, offset):
 def test_what_bounds_rule_out_does_not_collide_and_is_no_nearer_than_they_say(seed, yaw, tilt):
     pair, T = between(yaw, tilt)
     offsets = np.random.default_rng(seed).uniform(-0.25, 0.25, (40, 3))
-    left = set(pair.meetings(pair.overlaps(offsets))[0].tolist())
+    (places, rows), _ = pair.at(offsets)
+    assert np.array_equal(places, offsets[rows[:, 0]]) and not rows[:, 1].any()
+    on, along = pair.gaps(offsets)
     for k, offset in enumerate(offsets):
-        places = tree(BRICK), moved(T[0], offset), tree(SHELF), moved(T[1], 0)
-        hit = coal.collide(*places, coal.CollisionRequest(), coal.CollisionResult())
-        assert k in left or not hit
-        apart = coal.distance(*places, coal.DistanceRequest(), coal.DistanceResult())
-        assert pair.gap(offset[None], 0) <= max(0.0, apart) + 1e-7
-        if pair.far(np.stack([offset, offset]), 0.02):
-            assert apart > 0.02 - 1e-7
+        assert k in rows[:, 0] or not collide(T, offset)
+        assert on[k, 0] <= max(0.0, distance(T, offset)) + 1e-7
+        assert k == 0 or along[k - 1, 0] <= min(on[k - 1, 0], on[k, 0]) + 1e-12
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-np.pi, np.pi), st.sampled_from([0.0, 0.02]))
+@settings(max_examples=30, deadline=None)
+def test_along_a_route_every_place_that_collides_is_asked_about(seed, yaw, margin):
+    pair, T = between(yaw)
+    rng = np.random.default_rng(seed)
+    points, shifts = rng.uniform(-0.25, 0.25, (3, 3)), margin * np.array([[0, 0, 0], [1, 0, 0], [0, 0, -1]])
+    shifts = shifts if margin else shifts[:1]
+    found = [pairs for pairs, _ in pair.along(points, 0.02, shifts, margin)]
+    asked = np.concatenate([places for places, _ in found])
+    assert all(len(rows) == len(places) for places, rows in found)
+    assert len(asked) == len(np.unique(asked, axis=0))  # a place is asked about once
+    every = (shifts[:, None] + densify(points, 0.02)).reshape(-1, 3)
+    assert (cdist(asked, every).min(1) < 1e-12).all()
+    for offset in every:
+        assert not collide(T, offset) or (np.abs(asked - offset).max(1) < 1e-12).any()
+
+
+def test_a_route_past_everything_asks_nothing():
+    pair, _ = between(0.4)
+    route = np.array([[0.0, 0.0, 0.5], [0.3, 0.1, 0.6]])
+    assert [len(rows) for pairs in pair.along(route, 0.002, np.zeros((1, 3)), 0.0) for _, rows in pairs] == [0, 0]
 
 
 def test_a_thing_between_two_boards_does_not_meet_the_shelf():
     pair, _ = between(0.4)
     offsets = np.array([[0.01 * k, 0.0, 0.05] for k in range(-5, 5)])
-    overlaps = pair.overlaps(offsets)
-    assert len(overlaps[0]) == len(offsets)
-    assert len(pair.meetings(overlaps)[0]) == 0
+    (_, meet), (_, nest) = pair.at(offsets)
+    assert len(meet) == 0
+    assert nest[:, 0].tolist() == list(range(10))  # but it is within the shelf's bounds

@@ -21,7 +21,7 @@ from bopask.priors.contacts import support
 from bopask.priors.grasps import sets
 from bopask.priors.grasps.gripper import load_gripper
 from bopask.priors.grasps.hold import Sampler
-from bopask.priors.grasps.in_scene import InScene, instance_grasps
+from bopask.priors.grasps.in_scene import InScene, instance_grasps, judged, tried_grasps
 from bopask.priors.grasps.sampler import sample_grasps
 
 SAMPLER = Sampler(surface=4_000, starts=2_000, pairs=1_500, hands=2_000, most=300)
@@ -38,10 +38,12 @@ def laid_open(tmp_path_factory):
     layout, models = arranged((CUBE, at(0, 0, 0.05)), (SLAB, at(0, 0, 0.015)), *walls, *yard)
     dense = dict.fromkeys(models, sets.joined([])) | {1: sample_grasps(CUBE, load_gripper(), 0, SAMPLER)}
     held = support(layout, models)
-    grasps = instance_grasps(layout, models, dense, load_gripper(), held.rests_on, CONFIG)
+    given = layout, models, dense, load_gripper()
+    tried = tried_grasps(*given, held.rests_on, range(6), CONFIG)
+    grasps = judged(*given, tried, CONFIG)
     plans, _ = rearrangements(grasps, held.stands_on)
     priors = Priors(layout.key, grasps, held.stands_on, held.leans_on, {}, plans)
-    found = candidates(layout, models, dense, load_gripper(), priors, CONFIG)
+    found = candidates(tried, priors, load_gripper(), CONFIG)
     paths = [tmp_path_factory.mktemp("candidates") / f"{k}.parquet" for k in range(2)]
     for path in paths:
         write_candidates(path, found, layout, priors, load_gripper(), CONFIG)

@@ -9,6 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -145,6 +148,25 @@ def test_slurm_is_told_to_be_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="sbatch"):
         list(TaskArray(2, tmp_path).run(double, [1, 2]))
+
+
+def fail_or_wait(x: int) -> int:
+    return double(x) if x == 13 else int(threading.Event().wait(60))
+
+
+def test_tasks_that_are_left_when_a_run_ends_early_are_ended(tmp_path, found_by_workers):
+    """Their supervisors too, which are this process's children: one that is not waited for is a ResourceWarning."""
+    pytest.importorskip("submitit", reason="task arrays need the extra 'slurm'")
+    with pytest.raises(InputError, match="thirteen"):
+        list(TaskArray(2, tmp_path / "tasks", (("cluster", "local"),)).run(fail_or_wait, [13, 1]))
+    assert not [pid for pid, command in processes() if str(tmp_path / "tasks") in command]
+
+
+def processes() -> Iterator[tuple[int, str]]:
+    """All of this machine, with their command lines."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            yield int(folder.name), (folder / "cmdline").read_bytes().decode(errors="replace")
 
 
 def test_tasks_share_large_and_small_units():

@@ -80,7 +80,8 @@ def _run_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--wordings", type=int, default=1, help="ask each fact in so many wordings, a row each (1)")
     verb.add_argument("--max-per-frame", type=int, help="rows of one frame, at most; shared evenly by its tasks")
     verb.add_argument("--max-per-task", type=int, help="rows of one task in one frame, at most")
-    verb.add_argument("--max-per-wording", type=int, help="rows of one frame in the same wording, at most")
+    per_wording = "rows of one frame in the same wording, at most; 1 leaves out yes/no questions, which come in pairs"
+    verb.add_argument("--max-per-wording", type=int, help=per_wording)
     verb.add_argument("--thin", type=float, metavar="PX", help="leave out frames that show the same to so many pixels")
     verb.add_argument("--keep-going", action="store_true", help="skip and count bad frames instead of stopping")
     verb.add_argument("--cache", type=Path, help="folder for priors and views (default: OUT.cache)")

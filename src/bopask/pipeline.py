@@ -43,6 +43,7 @@ from bopask.nouns import Arrangement, Frame, GraspSet, Layout, Model, Priors, Sk
 from bopask.priors import candidates
 from bopask.priors import derive as priors_of
 from bopask.priors.grasps.gripper import load_gripper
+from bopask.priors.grasps.in_scene import Tried, tried_grasps
 from bopask.priors.grasps.sampler import load_or_sample
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.rng import rng_for
@@ -157,6 +158,8 @@ class Station:
     tally: Tally
     beside: list[Path] = field(default_factory=list)
     """Files that were written besides the rows."""
+    tried: dict[str, dict[int, Tried]] = field(default_factory=dict)
+    """By layout: the grasps tried for the priors worked out last, for they are laid open next."""
 
     def tables(self, unit: Unit) -> Iterator[pa.Table]:
         """read -> arrange -> derive -> look -> ask, a table a block of frames.
@@ -223,10 +226,13 @@ class Station:
             ids = sorted(set(layout.obj_ids.tolist())) if needs_grasps else []
             dense = dense_grasps(self.job, models, ids)
             given = (layout, models, dense, load_gripper(), self.job.seed, self.job.tasks)
-            key = priors_of.key_for(*given)
-            priors = priors_of.load(
-                self.job.cache.text("priors", key, lambda: priors_of.dump(priors_of.derive(*given)))
-            )
+
+            def found() -> bytes:
+                priors, self.tried[layout.key] = priors_of.worked_out(*given)
+                return priors_of.dump(priors)
+
+            self.tried.clear()
+            priors = priors_of.load(self.job.cache.text("priors", priors_of.key_for(*given), found))
             self.tally.skip(*priors.skips)
         return layout, priors
 
@@ -238,11 +244,16 @@ class Station:
             models, gripper = self.folder.models(), load_gripper()
             dense = dense_grasps(self.job, models, layout.obj_ids.tolist())
             given = (layout, models, dense, gripper)
+
+            def found() -> dict[str, Array]:
+                again = partial(tried_grasps, *given, priors.rests_on, candidates.targets(priors))
+                return candidates.candidates(self.tried.get(layout.key) or again(), priors, gripper)
+
             key = priors_of.key_for(*given, self.job.seed, ("rearrangement",))
-            found = self.job.cache.arrays("candidates", key, lambda: candidates.candidates(*given, priors))
+            shown = self.job.cache.arrays("candidates", key, found)
             path = self.job.out / "candidates" / f"{layout.key}.parquet"
             self.beside.append(path)
-            candidates.write_candidates(path, found, layout, priors, gripper)
+            candidates.write_candidates(path, shown, layout, priors, gripper)
 
     def find_world(self, arrangement: Arrangement) -> Layout:
         """Where up is. Depth is first read here: with `keep_going`, a frame whose depth is damaged is left out."""

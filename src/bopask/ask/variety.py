@@ -6,12 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Int
 
+from bopask.arrays import Array
 from bopask.store.dataset import open_shard, sampled
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -58,11 +62,25 @@ class Texts:
 
 def note(found: Mapping[str, Texts], table: pa.Table) -> None:
     """Adds the rows of a table to what was found, by task."""
-    for task in pc.unique(table["task"]).to_pylist():
-        rows = table.filter(pc.equal(table["task"].cast(pa.string()), task))
-        found[task].rows += rows.num_rows
-        found[task].questions.update(pc.unique(rows["question"]).to_pylist())
-        found[task].subtasks.update(pc.unique(rows["subtask"]).to_pylist())
+    (task, tasks), (subtask, subtasks), (question, questions) = (coded(table, name) for name in COLUMNS)
+    for t, rows in enumerate(np.bincount(task, minlength=len(tasks)).tolist()):
+        found[tasks[t]].rows += rows
+    for t, s in pairs(task, subtask):
+        found[tasks[t]].subtasks.add(subtasks[s])
+    for t, q in pairs(task, question):
+        found[tasks[t]].questions.add(questions[q])
+
+
+def coded(table: pa.Table, name: str) -> tuple[Int[Array, "n"], list[str]]:
+    """A column of strings as numbers of its different values, and these."""
+    column = table[name].cast(pa.dictionary(pa.int32(), pa.string())).combine_chunks()
+    return column.indices.to_numpy(), column.dictionary.to_pylist()
+
+
+def pairs(a: Int[Array, "n"], b: Int[Array, "n"]) -> list[tuple[int, int]]:
+    """The different pairs of numbers."""
+    many = int(b.max(initial=0)) + 1
+    return list(zip(*(of.tolist() for of in np.divmod(np.unique(a.astype(np.int64) * many + b), many)), strict=True))
 
 
 def spread(texts: Collection[str]) -> Iterable[str]:
@@ -72,12 +90,14 @@ def spread(texts: Collection[str]) -> Iterable[str]:
 
 def distinct(texts: Iterable[str]) -> list[float]:
     """Distinct-n for n = 1, 2, …: different n-grams over all n-grams (Li et al. 2016), of lower-case words."""
-    seen: list[set[tuple[str, ...]]] = [set() for _ in range(LONGEST)]
-    total = [0] * LONGEST
-    for text in texts:
-        words = WORD.findall(text.lower())
-        for n in range(1, LONGEST + 1):
-            grams = list(zip(*(words[k:] for k in range(n)), strict=False))
-            seen[n - 1].update(grams)
-            total[n - 1] += len(grams)
-    return [len(some) / max(all_, 1) for some, all_ in zip(seen, total, strict=True)]
+    code: dict[str, int] = {}
+    said = [[code.setdefault(word, len(code)) for word in WORD.findall(text.lower())] for text in texts]
+    lengths = np.array([len(words) for words in said], np.int64)
+    words = np.fromiter(chain.from_iterable(said), np.int64)
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(words))  # words from here to the end of the text
+    grams, shares = np.zeros(len(words), np.int64), []
+    for n in range(1, LONGEST + 1):  # three words fit 63 bits while there are fewer than two million different ones
+        grams = grams[: len(words) - n + 1] * len(code) + words[n - 1 :]
+        whole = grams[left[: len(grams)] >= n]
+        shares.append(len(pc.unique(pa.array(whole))) / max(len(whole), 1))
+    return shares

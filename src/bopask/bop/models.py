@@ -5,8 +5,10 @@ The box of a model is the axis-aligned box of its mesh in the object frame; mode
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,17 @@ def find_models(root: Path, which: str | None = None) -> Path | None:
 
 
 def _load(obj_id: int, path: Path, info: dict[str, Any]) -> tuple[Model, Skip | None]:
+    try:
+        sha256 = sha256_of(path)
+    except OSError as error:
+        raise InputError(path, f"the mesh cannot be read ({error})", FIX) from error
+    return _read(obj_id, path, sha256, json.dumps(info))
+
+
+@cache
+def _read(obj_id: int, path: Path, sha256: str, told: str) -> tuple[Model, Skip | None]:
+    """Once a process, for all the scenes that it works on: what is worked out of a mesh is kept by the mesh."""
+    info: dict[str, Any] = json.loads(told)
     mesh = _read_ply(path)
     low, high = mesh.vertices.min(0), mesh.vertices.max(0)
     _confirm(path, low, high - low, info)
@@ -100,7 +113,7 @@ def _load(obj_id: int, path: Path, info: dict[str, Any]) -> tuple[Model, Skip | 
         note = Skip(path.name, "models", "mesh_inside_out")
     box = Box(se3(np.eye(3), (low + high) / 2), high - low)
     symmetry = _symmetry(path.with_name("models_info.json"), obj_id, info)
-    return Model(obj_id, mesh, box, symmetry, sha256_of(path), path), note
+    return Model(obj_id, mesh, box, symmetry, sha256, path), note
 
 
 def _read_ply(path: Path) -> Mesh:

@@ -8,15 +8,17 @@ apart: a proof, for every place at once, that no mesh need be looked at. What bo
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.geometry.mesh import Mesh
 from bopask.geometry.se3 import transform
 from bopask.nouns import Model
+from bopask.priors import sieve
+from bopask.priors.sieve import Pairs, Tables
 
 LEVEL, AROUND = 16, 32
 """Directions in which bounds are compared, beside all objects' own axes: level ones, and some over a half-sphere."""
@@ -24,8 +26,8 @@ HAIR = 1e-9
 """Bounds nearer than this (m) may touch: rounding."""
 CELLS = 128
 """Groups of triangles of a mesh, at most."""
-WORTH = 6
-"""So many places are asked of FCL as fast as of groups of triangles."""
+FEW, MANY = 8, 2**31
+"""Questions left to FCL at first, and then: most motions that are not free fail one of the first."""
 
 
 class Bounds:
@@ -46,64 +48,52 @@ class Between:
     """Object `source`, moved by offsets (m, world), and the others."""
 
     def __init__(self, bounds: Bounds, source: int, others: Sequence[int]) -> None:
-        self._directions = bounds.directions.T
-        least, most, first = bounds.least[source], bounds.most[source], 3 * len(bounds.cells)
-        self._after = bounds.most[others] - least + HAIR
-        """Moved by more than this along a direction, the source is beyond another."""
-        self._before = bounds.least[others] - most - HAIR
-        self._world = slice(first, first + 3)
-        self._own = [slice(3 * other, 3 * other + 3) for other in others]
-        self._cells_before, self._cells_after = (
-            [(bounds.cells[other][:, end] - reach[own] + hair).T for other, own in zip(others, self._own, strict=True)]
-            for end, reach, hair in ((0, most, -HAIR), (1, least, HAIR))
+        least, most, self._world = bounds.least[source], bounds.most[source], 3 * len(bounds.cells)
+        own, cells = [slice(3 * other, 3 * other + 3) for other in others], [bounds.cells[other] for other in others]
+        overlap = [(c[:, 0] - most[o] - HAIR, c[:, 1] - least[o] + HAIR) for c, o in zip(cells, own, strict=True)]
+        self._tables = Tables(
+            bounds.directions,
+            bounds.most[others] - least + HAIR,
+            bounds.least[others] - most - HAIR,
+            3 * np.array(others, int),
+            np.concatenate([np.zeros((0, 2, 3)), *(np.stack(ends, 1) for ends in overlap)]),
+            np.cumsum([0, *map(len, cells)]),
+            self._nests(bounds, source, others),
         )
 
-    def far(self, points: Float[Array, "w 3"], margin: float) -> bool:
-        """Is every other object farther than `margin` (m) from all of a polyline of offsets?"""
-        shift = points @ self._directions
-        low, high = np.minimum(shift[:-1], shift[1:])[:, None], np.maximum(shift[:-1], shift[1:])[:, None]
-        return bool(((low > self._after + margin) | (high < self._before - margin)).any(-1).all())
+    def _nests(self, bounds: Bounds, source: int, others: Sequence[int]) -> Float[Array, "m 2 3"]:
+        low, high = (ends[:, self._world : self._world + 3] for ends in (bounds.least, bounds.most))
+        lows, highs = low[others] - low[source], high[others] - high[source]
+        nests = (lows <= highs).all(1) | (lows >= highs).all(1)
+        ends = np.stack([np.minimum(lows, highs), np.maximum(lows, highs)], 1)
+        return np.where(nests[:, None, None], ends, np.array([[np.inf], [-np.inf]]))
 
-    def gap(self, places: Float[Array, "n 3"], other: int) -> float:
-        """A lower bound (m) of the distance to one of the others anywhere between offsets."""
-        shift = places @ self._directions
-        apart = np.maximum(shift.min(0) - self._after[other], self._before[other] - shift.max(0))
-        return max(float(np.linalg.norm(np.maximum(apart[self._world], 0.0))), float(apart.max()))
+    def at(self, places: Float[Array, "n 3"]) -> tuple[Pairs, Pairs]:
+        """Offsets and others that may meet there: their surfaces may, or one may lie within the other. By place."""
+        meet, nest = sieve.at(places, *self._tables)
+        return meet, nest
 
-    def overlaps(self, offsets: Float[Array, "n 3"]) -> Pairs:
-        """(offset, place among the others) of all that are not apart along some direction."""
-        shift, world = offsets @ self._directions, self._world
-        near = np.ones((len(offsets), len(self._own)), bool)
-        for axis in range(world.start, world.stop):
-            s = shift[:, axis, None]
-            near &= s <= self._after[:, axis]
-            near &= s >= self._before[:, axis]
-        k, b = near.nonzero()
-        if not len(k):
-            return k, b, shift[k]
-        shift = shift[k]
-        near = ~((shift > self._after[b]) | (shift < self._before[b])).any(1)
-        return k[near], b[near], shift[near]
+    def along(
+        self, points: Float[Array, "w 3"], step: float, shifts: Float[Array, "s 3"], margin: float
+    ) -> Iterator[tuple[Pairs, Pairs]]:
+        """The same of places at most `step` (m) apart along a polyline of offsets, with each of these shifts: the first
+        is none, no other is longer than `margin` (m). A few of them all along the polyline first, then all others."""
+        route, first, most = (points, step, shifts, margin + HAIR if margin else 0.0), 0, FEW
+        while first >= 0:
+            meet, nest, first = sieve.along(*route, first, most, *self._tables)
+            yield meet, nest
+            most = MANY
 
-    def meetings(self, overlaps: Pairs) -> Pairs:
-        """Those overlaps in which the source's bounds, along the other's own axes, overlap a group of its triangles.
-        Few are not worth the question."""
-        k, b, shift = overlaps
-        near = np.ones(len(k), bool)
-        for other in set(b.tolist()):
-            rows = (b == other).nonzero()[0]
-            if len(rows) < WORTH:
-                continue
-            found = np.ones((len(rows), self._cells_after[other].shape[-1]), bool)
-            own = shift[rows, self._own[other]].T[..., None]
-            for s, before, after in zip(own, self._cells_before[other], self._cells_after[other], strict=True):
-                found &= (s >= before) & (s <= after)
-            near[rows] = found.any(1)
-        return k[near], b[near], shift[near]
+    def gaps(self, points: Float[Array, "w 3"]) -> tuple[Float[Array, "w m"], Float[Array, "w1 m"]]:
+        """Lower bounds of the distance (m) to the others at each place of a polyline of offsets, and on each piece."""
+        shift = (points @ self._tables.directions.T)[:, None]
+        pieces = np.minimum(shift[:-1], shift[1:]), np.maximum(shift[:-1], shift[1:])
+        return self._gap(shift, shift), self._gap(*pieces)
 
-
-Pairs = tuple[Int[Array, "m"], Int[Array, "m"], Float[Array, "m d"]]
-"""Offsets, others, and how far the offset leads along each direction."""
+    def _gap(self, least: Float[Array, "n 1 d"], most: Float[Array, "n 1 d"]) -> Float[Array, "n m"]:
+        apart = np.maximum(least - self._tables.after, self._tables.before - most)
+        aside = np.maximum(apart[..., self._world : self._world + 3], 0.0)
+        return np.maximum(np.linalg.norm(aside, axis=-1), apart.max(-1))
 
 
 def _spread() -> Float[Array, "d 3"]:

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bopask.arrays import Array
-from bopask.nouns import GraspSet, Layout, Model, Priors
+from bopask.nouns import Layout, Priors
 from bopask.priors.blocking import transitive
 from bopask.priors.grasps.gripper import Gripper
-from bopask.priors.grasps.in_scene import InScene, Scene
+from bopask.priors.grasps.in_scene import InScene, Tried
 from bopask.store.files import atomic, to_json
 
 SCHEMA = pa.schema(
@@ -39,19 +39,17 @@ def targets(priors: Priors) -> list[int]:
 
 
 def candidates(
-    layout: Layout,
-    models: Mapping[int, Model],
-    dense: Mapping[int, GraspSet],
-    gripper: Gripper,
+    tried: Mapping[int, Tried],
     priors: Priors,
+    gripper: Gripper,
     config: InScene = InScene(),  # noqa: B008
 ) -> dict[str, Array]:
     """All targets' grasps, best first: `target` (g), `T_obj_grasp` (g 4 4), `width`, `opening` (g, m), `hits` (g N)."""
-    scene, below = Scene.of(layout, models, gripper, config), transitive(priors.rests_on)
     parts = []
     for i in targets(priors):
-        grasps, hits = scene.candidates(i, dense[int(layout.obj_ids[i])], below[i])
-        parts.append((np.full(len(hits), i), grasps.T_obj_grasp, grasps.width, scene.ajar(grasps), hits))
+        grasps, hits = tried[i]
+        opening = config.sampler.opening(grasps.width, gripper)
+        parts.append((np.full(len(hits), i), grasps.T_obj_grasp, grasps.width, opening, hits))
     names = ("target", "T_obj_grasp", "width", "opening", "hits")
     return {name: np.concatenate(columns) for name, columns in zip(names, zip(*parts, strict=True), strict=True)}
 

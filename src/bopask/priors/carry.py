@@ -10,20 +10,19 @@ looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from bopask.arrays import Array
-from bopask.geometry.curve import after, densify
+from bopask.geometry.curve import after
 from bopask.geometry.se3 import inverse, transform
 from bopask.nouns import Layout, Model
-from bopask.priors.bounds import HAIR, Between, Bounds
+from bopask.priors.bounds import Between, Bounds
 from bopask.priors.collision import bvh, tree
+from bopask.priors.sieve import Pairs
 from bopask.priors.surface import Inside, surface
 from bopask.priors.sweep import edges, parallelograms
 
@@ -31,9 +30,6 @@ SUPPORT = -1
 """The support's number among the bodies; objects have their index in the layout."""
 STAR: Float[Array, "6 3"] = np.array([[0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
 """Free with a margin means free here and a margin away along each of the object's own axes."""
-
-FIRST, MORE = 16, 256
-"""Places looked at first, and then at once: most motions that are not free are not free at one of the first."""
 
 
 class Scene:
@@ -78,12 +74,11 @@ class Carried:
         self.scene, self.source = scene, source
         self.others = [i for i in range(len(scene.models)) if i not in (source, ignored)]
         self.low, self.high = scene.low[source], scene.high[source]
-        self._to_low, self._to_high = scene.low[self.others], scene.high[self.others]
         self._between = Between(scene.bounds, source, self.others)
-        size, sizes = self.high - self.low, self._to_high - self._to_low
-        self._may_nest = (size <= sizes).all(1) | (size >= sizes).all(1)
         self._insides: dict[int, Any] = {}
         self._object = scene.copy(source)
+        self._known = dict[tuple[int, bytes], bool]()
+        """Whether others are met at places asked about before: motions share their ends, and margins their goals."""
         self._origin = scene.T_world_obj[source, :3, 3]
         self._star = np.concatenate([np.zeros((1, 3)), STAR @ scene.T_world_obj[source, :3, :3].T])
 
@@ -91,64 +86,67 @@ class Carried:
         """The bodies that the object meets at an offset."""
         self._object.setTranslation(self._origin + offset)
         met = {i for i in self.others if self.scene.meet(self._object, self.scene.objects[i])}
-        _, b = self._nested(offset[None], *self._between.overlaps(offset[None])[:2])
-        met |= {self.others[k] for k in b if self._buried(offset[None], self.others[k])}
+        _, nest = self._between.at(offset[None])
+        met |= {self.others[b] for _, b in nest[1] if self._buried(offset[None], self.others[b])}
         return met | {SUPPORT} if self.low[2] + offset[2] <= 0 else met
 
     def free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> bool:
         """True where the object meets nothing at any of the offsets, nor `margin` (m) beside them (see STAR)."""
         if margin:
             offsets = (margin * self._star[:, None] + offsets).reshape(-1, 3)
-        if (self.low[2] + offsets[:, 2] <= 0).any():
+        if self.low[2] + offsets[:, 2].min(initial=np.inf) <= 0:
             return False
-        few = FIRST
-        while len(offsets):
-            if not self._free(offsets[:few]):
-                return False
-            offsets, few = offsets[few:], MORE
-        return True
+        return not self._meets(*self._between.at(offsets))
 
-    def _free(self, offsets: Float[Array, "n 3"]) -> bool:
-        meet, objects, place = self.scene.meet, self.scene.objects, self._object.setTranslation
-        overlaps = self._between.overlaps(offsets)
-        for k, b in zip(*self._between.meetings(overlaps)[:2], strict=True):
-            place(self._origin + offsets[k])
-            if meet(self._object, objects[self.others[b]]):
-                return False
-        k, b = self._nested(offsets, *overlaps[:2])
-        return not any(self._buried(offsets[k[b == body]], self.others[body]) for body in set(b.tolist()))
+    def first_free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> int | None:
+        """The first of the offsets at which the object is free, with the margin (m) too; None where it is nowhere."""
+        (places, rows), _ = self._between.at(offsets)
+        of = np.searchsorted(rows[:, 0], np.arange(len(offsets) + 1)).tolist()
+        for k in range(len(offsets)):
+            here = slice(of[k], of[k + 1])
+            if not self._touches((places[here], rows[here])) and self.free(offsets[k : k + 1], margin):
+                return k
+        return None
 
     def free_along(self, points: Float[Array, "w 3"], step: float, margin: float = 0.0) -> bool:
-        """`free` at places at most `step` (m) apart along a polyline of offsets; with the margin, every half of it."""
-        if self.low[2] + points[:, 2].min() > margin + HAIR and self._between.far(points, margin):
-            return True
-        if margin:
-            coarse = densify(points, margin / 2)
-            if not self.free(coarse[_scattered(len(coarse))], margin):
-                return False
-        fine = densify(points, step)
-        return self.free(fine[_scattered(len(fine))])
+        """`free` at places at most `step` (m) apart along a polyline of offsets, or half of the margin, if any."""
+        shifts, step = (margin * self._star, margin / 2) if margin else (self._star[:1], step)
+        if self.low[2] + points[:, 2].min() + shifts[:, 2].min() <= 0:
+            return False
+        return not any(self._meets(*pairs) for pairs in self._between.along(points, step, shifts, margin))
 
-    def _nested(
-        self, offsets: Float[Array, "n 3"], k: Int[Array, "m"], b: Int[Array, "m"]
-    ) -> tuple[Int[Array, "i"], Int[Array, "i"]]:
-        """Those overlaps (offset, place among the others) in which the bounds of one lie within those of the other."""
-        may = self._may_nest[b].nonzero()[0]
-        k, b = k[may], b[may]
-        if not len(k):
-            return k, b
-        low, high = self.low + offsets[k], self.high + offsets[k]
-        inside = ((low >= self._to_low[b]) & (high <= self._to_high[b])).all(1)
-        around = ((low <= self._to_low[b]) & (high >= self._to_high[b])).all(1)
-        return k[inside | around], b[inside | around]
+    def _meets(self, meet: Pairs, nest: Pairs) -> bool:
+        """Does the object's surface meet another's at any of the first pairs, or is it inside another at any of the
+        others, or another inside it?"""
+        if self._touches(meet):
+            return True
+        places, b = nest[0], nest[1][:, 1]
+        return any(self._buried(places[b == body], self.others[body]) for body in set(b.tolist()))
+
+    def _touches(self, pairs: Pairs) -> bool:
+        places, rows = pairs
+        if not len(rows):
+            return False
+        objects, others, known = self.scene.objects, self.others, self._known
+        for b, place in zip(rows[:, 1].tolist(), self._origin + places, strict=True):
+            asked = b, place.tobytes()
+            if asked not in known:
+                self._object.setTranslation(place)
+                known[asked] = self.scene.meet(self._object, objects[others[b]])
+            if known[asked]:
+                return True
+        return False
 
     def _buried(self, offsets: Float[Array, "n 3"], body: int) -> bool:
-        """At any of the offsets: is the object inside the material of a body, or the body inside its? Their surfaces do
-        not tell; a vertex does."""
+        """At any of the offsets, where the bounds of one are within those of the other: is the object inside the
+        material of a body, or the body inside its? Their surfaces do not tell; a vertex does."""
         if body not in self._insides:
-            self._insides[body] = self._inside(self.source, body), self._inside(body, self.source)
-        (mine, at, R), (its, there, R_) = self._insides[body]
-        return mine.holds_any(at + offsets @ R) or its.holds_any(there - offsets @ R_)
+            size, sizes = (self.scene.high[i] - self.scene.low[i] for i in (self.source, body))
+            smaller = bool((size <= sizes).all())
+            one, other = (self.source, body) if smaller else (body, self.source)
+            self._insides[body] = smaller, *self._inside(one, other)
+        smaller, inside, at, R = self._insides[body]
+        return bool(inside.holds_any(at + offsets @ R if smaller else at - offsets @ R))
 
     def _inside(self, one: int, other: int) -> tuple[Inside, Float[Array, "3"], Float[Array, "3 3"]]:
         """The inside of the other, where a vertex of the one stands in its frame (m), and how that is turned."""
@@ -170,34 +168,27 @@ class Carried:
         `opened` (m) on, the end of the opening move. Exact but for rounding: every straight motion is one question to
         FCL, asked of what the object sweeps (see sweep.py); motions whose bounds stay farther off are not asked.
         """
-        later, routes = after(points, opened), []
-        for body in [SUPPORT, *self.others]:
-            touches = self._bound(points[:1], body) < touch and self.distance(points[0], body) < touch
-            routes.append((body, later if touches else points))
-        least = np.inf
-        for bound, offset, body in self._nearest_first((p[None], b) for b, route in routes for p in route):
-            if bound >= least:
-                break
-            least = min(least, self.distance(offset[0], body))
-        motions = ((np.stack(ends), b) for b, route in routes if b != SUPPORT for ends in pairwise(route))
-        for bound, ends, body in self._nearest_first(motions):
-            if bound >= least:
-                break
-            least = self._swept_distance(ends, body, least)
+        routes = points, after(points, opened)
+        gaps = [self._between.gaps(route) for route in routes]
+        low = bool(self.low[2] + points[0, 2] < touch)
+        least = max(0.0, self.low[2] + routes[low][:, 2].min())
+        touching = [
+            bool(gap < touch and self.distance(points[0], body) < touch)
+            for gap, body in zip(gaps[0][0][0], self.others, strict=True)
+        ]
+        for ends in (1, 2):  # places first: what they say spares most motions
+            bounds = [gaps[late][ends - 1][:, k] for k, late in enumerate(touching)]
+            pieces = ((bound, i, k) for k, along in enumerate(bounds) for i, bound in enumerate(along.tolist()))
+            for bound, i, k in sorted(pieces):
+                if bound >= least:
+                    break
+                offsets, body = routes[touching[k]][i : i + ends], self.others[k]
+                least = min(least, self._least_distance(offsets, body, least))
         return float(least)
 
-    def _nearest_first(
-        self, pieces: Iterable[tuple[Float[Array, "n 3"], int]]
-    ) -> list[tuple[float, Float[Array, "n 3"], int]]:
-        """Offsets and a body, with a lower bound of their distance (m), by that bound."""
-        bounded = [(self._bound(places, body), places, body) for places, body in pieces]
-        return sorted(bounded, key=lambda piece: piece[0])
-
-    def _bound(self, places: Float[Array, "n 3"], body: int) -> float:
-        """A lower bound (m) of the distance to a body anywhere between offsets: that of the bounds."""
-        if body == SUPPORT:
-            return max(0.0, float(self.low[2] + places[:, 2].min()))
-        return self._between.gap(places, self.others.index(body))
+    def _least_distance(self, offsets: Float[Array, "n 3"], body: int, least: float) -> float:
+        """The distance (m) to a body at an offset, or between two where it is less than `least` and than at these."""
+        return self.distance(offsets[0], body) if len(offsets) == 1 else self._swept_distance(offsets, body, least)
 
     def _swept_distance(self, ends: Float[Array, "2 3"], body: int, least: float) -> float:
         """The distance (m) to a body between two offsets, or `least` where that, or the distance at an end, is less."""
@@ -219,9 +210,3 @@ class Carried:
             return least
         swept = self.scene.solid(*parallelograms(starts, motion))
         return min(least, self.scene.distance(swept, self.scene.objects[body]))
-
-
-@lru_cache(256)
-def _scattered(n: int) -> Int[Array, "n"]:
-    """0..n-1 spread out: any first few of them sample the whole range (golden-ratio sequence)."""
-    return np.argsort(np.arange(n) * 0.6180339887498949 % 1.0, kind="stable")

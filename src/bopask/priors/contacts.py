@@ -63,9 +63,12 @@ class Placed:
         com = transform(T_world_obj, center_of_mass(model.mesh)[None])[0]
         return cls(model, T_world_obj, points, normals, vertices.min(0), vertices.max(0), com)
 
-    def signed_distance(self, points: Float[Array, "m 3"]) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
-        """Of world points to this object (m, negative inside), with the outward normal at the closest place."""
-        distance, normals = surface(self.model).signed_distance(transform(inverse(self.T_world_obj), points))
+    def signed_distance(
+        self, points: Float[Array, "m 3"], within: float
+    ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
+        """Of world points to this object (m, negative inside), with the outward normal at the closest place. See
+        `Surface.signed_distance`."""
+        distance, normals = surface(self.model).signed_distance(transform(inverse(self.T_world_obj), points), within)
         return distance, rotate(self.T_world_obj, normals)
 
     def deepest(self, points: Float[Array, "m 3"], at_most: float, at_least: float) -> float:
@@ -98,8 +101,8 @@ def touching(a: Placed, b: Placed, reach: float = TOUCH) -> Touching | None:
     if ((a.low > b.high + reach) | (b.low > a.high + reach)).any():
         return None
     of_a, of_b = b.near(a.points, reach).nonzero()[0][::THIN], a.near(b.points, reach).nonzero()[0][::THIN]
-    to_b, out_of_b = b.signed_distance(a.points[of_a])
-    to_a, out_of_a = a.signed_distance(b.points[of_b])
+    to_b, out_of_b = b.signed_distance(a.points[of_a], reach)
+    to_a, out_of_a = a.signed_distance(b.points[of_b], reach)
     distance = np.concatenate([to_b, to_a])
     if not len(distance) or distance.min() > reach:
         return None

@@ -56,7 +56,7 @@ class PathConfig:
     spacing: float = 0.02
     """Of the places that shortcuts join."""
     step: float = 0.002
-    """Collision checks along a motion while planning are at most this far apart."""
+    """Collision checks along a motion while planning are at most this far apart; with a margin, half of that."""
     recheck: float = 0.001
     """And in the proof of the final polyline."""
     epsilon: float = 0.005

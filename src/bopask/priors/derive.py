@@ -20,11 +20,11 @@ from bopask.priors.crossing import PathConfig
 from bopask.priors.grasps import sampler, sets
 from bopask.priors.grasps.gripper import Gripper
 from bopask.priors.grasps.hold import Sampler
-from bopask.priors.grasps.in_scene import InScene, instance_grasps
+from bopask.priors.grasps.in_scene import InScene, Tried, judged, tried_grasps
 from bopask.priors.paths import plan_paths
 from bopask.store.files import key_of, to_json
 
-VERSION = 10
+VERSION = 11
 """Of the priors' meaning: part of every cache key."""
 
 
@@ -37,9 +37,21 @@ def derive(
     tasks: Iterable[str],
 ) -> Priors:
     """The priors that the given tasks need; the others are left empty."""
-    n = len(layout.obj_ids)
+    return worked_out(layout, models, dense, gripper, seed, tasks)[0]
+
+
+def worked_out(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    seed: int,
+    tasks: Iterable[str],
+) -> tuple[Priors, dict[int, Tried]]:
+    """The priors, and every instance's grasps as they were tried for them, for `candidates` to show."""
+    n, tried = len(layout.obj_ids), dict[int, Tried]()
     if layout.world is None:
-        return Priors(layout.key, ungrasped(n), np.zeros((n, n), bool), np.zeros((n, n), bool), {}, {})
+        return Priors(layout.key, ungrasped(n), np.zeros((n, n), bool), np.zeros((n, n), bool), {}, {}), tried
     tasks = set(tasks)
     held = support(layout, models)
     grasps = ungrasped(n)
@@ -47,7 +59,8 @@ def derive(
     paths: dict[tuple[int, int], Trajectory] = {}
     skips: list[Skip] = []
     if tasks & {"grasp", "rearrangement"}:
-        grasps = instance_grasps(layout, models, dense, gripper, held.rests_on)
+        tried = tried_grasps(layout, models, dense, gripper, held.rests_on, range(n))
+        grasps = judged(layout, models, dense, gripper, tried)
     if "rearrangement" in tasks:
         plans, no_order = rearrangements(grasps, held.stands_on)
         plans, leaned_on = without_leaning(plans, held)
@@ -55,7 +68,7 @@ def derive(
     if "trajectory" in tasks:
         paths, no_path = plan_paths(layout, models, held.rests_on, seed)
         skips += no_path
-    return Priors(layout.key, grasps, held.stands_on, held.leans_on, paths, plans, tuple(skips))
+    return Priors(layout.key, grasps, held.stands_on, held.leans_on, paths, plans, tuple(skips)), tried
 
 
 def without_leaning(plans: Mapping[int, Rearrangement], held: Support) -> tuple[dict[int, Rearrangement], list[Skip]]:

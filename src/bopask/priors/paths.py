@@ -169,11 +169,11 @@ def _goal(carried: Carried, tops: Float[Array, "k 3"], margin: float, config: Pa
     best, least = None, np.inf
     for top in tops:
         aside = config.aside * float(np.linalg.norm((top - tops[0])[:2]))
-        for height in heights[top[2] + heights + aside < least - 1e-6]:  # of equals the first
-            place = top + height * UP
-            if carried.free(place[None], margin):
-                best, least = place, float(place[2]) + aside
-                break
+        lower = heights[top[2] + heights + aside < least - 1e-6]  # of equals the first
+        places = top + lower[:, None] * UP
+        k = carried.first_free(places, margin)
+        if k is not None:
+            best, least = places[k], float(places[k, 2]) + aside
     return best
 
 

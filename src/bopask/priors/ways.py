@@ -34,14 +34,15 @@ def arches(
 
     A lean gives none where nothing is free up to the largest bulge (m), or its legs meet something before.
     """
+    ends = np.stack([np.zeros(3), end])
     for lean in np.radians(leans):
+        reached = ends
         for bulge in bulges:
-            out = bulge * np.array([0.0, np.sin(lean), np.cos(lean)])
-            there, back = np.stack([np.zeros(3), out]), np.stack([end + out, end])
-            if not (free(there) and free(back)):
+            before, reached = reached, ends + bulge * np.array([0.0, np.sin(lean), np.cos(lean)])
+            if not all(free(leg) for leg in np.stack([before, reached], 1)):
                 break
-            if free(np.stack([there[1], back[0]])):
-                yield np.concatenate([there, back])
+            if free(reached):
+                yield np.stack([ends[0], *reached, ends[1]])
                 break
 
 
@@ -64,15 +65,23 @@ def _pulled(route: Float[Array, "w 3"], free: Along) -> Float[Array, "k 3"]:
         if free(np.stack([before, after])):
             continue
         t = np.clip((here - before) @ chord / max(float(chord @ chord), 1e-30), 0.0, 1.0)
-        inward, seen, hidden = before + t * chord - here, 0.0, 1.0
+        line = np.stack([before, here, after])
+        inward = np.array([[0.0], [1.0], [0.0]]) * (before + t * chord - here)
+        kept.append((line + _share(line, inward, free) * inward)[1])
+    return np.array([*kept, route[-1]])
+
+
+def _share(line: Float[Array, "3 3"], inward: Float[Array, "3 3"], free: Along) -> float:
+    """How much of a motion of the line, up to all of it, bisection finds free; none where the least share is not."""
+    seen, hidden = 0.0, 1.0
+    if free(line + 0.5**HALVINGS * inward):
         for _ in range(HALVINGS):
             middle = (seen + hidden) / 2
-            if free(np.stack([before, here + middle * inward, after])):
+            if free(line + middle * inward):
                 seen = middle
             else:
                 hidden = middle
-        kept.append(here + seen * inward)
-    return np.array([*kept, route[-1]])
+    return seen
 
 
 def way(route: Float[Array, "w 3"]) -> str:

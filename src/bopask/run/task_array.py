@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -53,9 +54,11 @@ class TaskArray:
             for job in self._ended(jobs):
                 yield from results_of(job)
         finally:
-            for job in jobs:
-                if not job.done():
-                    job.cancel(check=False)
+            left = [job for job in jobs if not job.done()]
+            for job in left:
+                job.cancel(check=False)
+            for job in left if self.cluster == "local" else ():
+                job.wait()  # its processes are this one's children
 
     def _executor(self) -> Any:
         try:
@@ -63,7 +66,8 @@ class TaskArray:
         except ImportError as error:
             raise MissingExtra("submitit", "slurm") from error
         given = {f"{self.cluster}_{name}": _number(value) for name, value in self.options if name != "cluster"}
-        ours = {f"{self.cluster}_setup": ["export OMP_NUM_THREADS=1"], "slurm_array_parallelism": self.workers}
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # for local processes: a shell that sets it is deaf to `cancel`
+        ours = {"slurm_setup": ["export OMP_NUM_THREADS=1"], "slurm_array_parallelism": self.workers}
         try:
             executor = submitit.AutoExecutor(self.folder, self.cluster)
             executor.update_parameters(name="bopask", timeout_min=MINUTES, **(ours | given))

@@ -293,7 +293,7 @@ def photographed(
             coco.add(frame, obj_ids, seen)
     for name, table_rows in rows.items():
         write.write_json(folder / f"scene_{name}.json", table_rows)
-    write_json(folder / "scene_gt_coco.json", coco.table())
+    coco.write(folder / "scene_gt_coco.json")
     return len(cameras)
 
 

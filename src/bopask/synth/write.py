@@ -179,10 +179,15 @@ class Coco:
                     }
                 )
 
-    def table(self) -> dict[str, Any]:
-        """The file's content."""
+    def write(self, path: Path) -> None:
+        """One category, picture or annotation a line."""
         categories = [{"id": i, "name": str(i), "supercategory": "bopask"} for i in self.shapes]
-        return {"categories": categories, "images": self.images, "annotations": self.annotations}
+        parts = {"categories": categories, "images": self.images, "annotations": self.annotations}
+        lists = (
+            f'"{name}": [\n' + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]"
+            for name, rows in parts.items()
+        )
+        path.write_text("{" + ",\n".join(lists) + "}\n", encoding="utf-8")
 
 
 def run_lengths(mask: Bool[Array, "h w"]) -> list[int]:

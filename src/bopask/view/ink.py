@@ -127,7 +127,11 @@ class Ink:
         """The photo (of this canvas's size) with the ink on it."""
         picture = photo.convert("RGBA")
         for layer in (self._halo_layer, self._ink_layer):
-            picture.alpha_composite(layer.reduce(_FINE))
+            if box := layer.getbbox():
+                left, top = box[0] // _FINE, box[1] // _FINE
+                right, bottom = -(-box[2] // _FINE), -(-box[3] // _FINE)
+                inked = layer.crop((left * _FINE, top * _FINE, right * _FINE, bottom * _FINE))
+                picture.alpha_composite(inked.reduce(_FINE), (left, top))
         return picture.convert("RGB")
 
     def _kept(self, point: Float[Array, "2"]) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
 from bopask.arrays import Array
@@ -41,20 +41,30 @@ def rendered(row: Mapping[str, Any], bop_root: Path) -> UInt8[Array, "h w 3"] | 
     colours = np.array([OTHER] * frame.n + [GROUND], float)  # the last one: nothing there
     for colour, instance in zip(ASKED, dict.fromkeys(row["instances"]), strict=False):
         colours[instance] = colour
-    light = np.where(ids < 0, 1.0, 0.35 + 0.65 * facing(frame, depth, ids))
-    picture = Image.fromarray((colours[ids] * light[..., None]).astype(np.uint8))
+    canvas = np.full((*ids.shape, 3), GROUND, np.uint8)
+    window = around(ids >= 0)
+    light = np.where(ids[window] < 0, 1.0, 0.35 + 0.65 * facing(frame, depth, window))
+    canvas[window] = colours[ids[window]] * light[..., None]
+    picture = Image.fromarray(canvas)
     ImageDraw.Draw(picture).text((8, 4), NOTE, fill=OTHER)
     return np.asarray(picture)
 
 
-def facing(frame: Frame, depth: Float[Array, "h w"], ids: Int[Array, "h w"]) -> Float[Array, "h w"]:
-    """How much the surface at each pixel faces the camera, 0..1, from differences of depth."""
-    v, u = np.mgrid[: depth.shape[0], : depth.shape[1]]
-    points = unproject(frame.camera.K, np.stack([u, v], -1).reshape(-1, 2), depth.reshape(-1).astype(float))
-    points = points.reshape(*depth.shape, 3)
-    normal = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
-    length = np.linalg.norm(normal, axis=-1) * np.maximum(np.linalg.norm(points, axis=-1), 1e-9)
-    return np.asarray(np.abs((normal * points).sum(-1)) / np.maximum(length, 1e-15))
+def around(shown: Bool[Array, "h w"]) -> tuple[slice, slice]:
+    """Rows and columns of what is shown and of its neighbours; all of them where nothing is."""
+    spans = [np.flatnonzero(shown.any(axis)) if shown.any() else np.arange(shown.shape[1 - axis]) for axis in (1, 0)]
+    rows, columns = (slice(int(max(at[0] - 1, 0)), int(at[-1] + 2)) for at in spans)
+    return rows, columns
+
+
+def facing(frame: Frame, depth: Float[Array, "h w"], window: tuple[slice, slice]) -> Float[Array, "r c"]:
+    """How much the surface at each pixel of a window faces the camera, 0..1, from differences of depth."""
+    v, u = np.mgrid[window]
+    pixels = np.stack([u, v], -1).reshape(-1, 2)
+    points = unproject(frame.camera.K, pixels, depth[window].reshape(-1).astype(float)).T.reshape(3, *u.shape)
+    normal = np.cross(np.gradient(points, axis=2), np.gradient(points, axis=1), axis=0)
+    length = np.linalg.norm(normal, axis=0) * np.maximum(np.linalg.norm(points, axis=0), 1e-9)
+    return np.asarray(np.abs((normal * points).sum(0)) / np.maximum(length, 1e-15))
 
 
 @lru_cache(maxsize=1)

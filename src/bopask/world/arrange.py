@@ -20,7 +20,6 @@ from itertools import product
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
 
 from bopask.arrays import Array
 from bopask.geometry.se3 import align, angle_of, inverse, nearest_rotation, se3, transform
@@ -270,6 +269,8 @@ def _rematch(
 
 def _orders(ref: Float[Array, "N 4 4"], frame: _Poses, tol_m: float, keep: int = 5) -> list[Int[Array, "N"]]:
     """The most plausible orders of one frame's columns: seed a few objects with any namesakes, assign the others."""
+    from scipy.optimize import linear_sum_assignment  # 0.15 s: only those who have namesakes pay for it
+
     few, centres = _telling(ref, frame), frame.T_cam_mid[0, :, :3, 3]
     spans = _spans(ref[few, :3, 3])
     costs: dict[tuple[int, ...], float] = {}

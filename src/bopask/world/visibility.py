@@ -64,12 +64,26 @@ def render_ids_depth(
     camera: Camera, T_cam_obj: Float[Array, "n 4 4"], meshes: Sequence[Mesh]
 ) -> tuple[Int[Array, "H W"], Float[Array, "H W"]]:
     """One frame, every pixel: the instance seen there (int16, -1 for none) and its depth z (m, 0 for none)."""
-    grid = np.mgrid[: camera.height, : camera.width]
-    pixels = np.stack([grid[1].ravel(), grid[0].ravel()], -1)
-    rays_cam = unproject(camera.K, pixels, np.ones(len(pixels)))
-    ids, depth = RayScene(meshes, T_cam_obj).first_hit(np.zeros(3), rays_cam)
     shape = (camera.height, camera.width)
-    return ids.astype(np.int16).reshape(shape), np.where(ids < 0, np.float32(0), depth).reshape(shape)
+    ids, depth = np.full(shape, -1, np.int16), np.zeros(shape, np.float32)
+    window = _window(camera, T_cam_obj, meshes)
+    v, u = np.mgrid[window]
+    rays_cam = unproject(camera.K, np.stack([u, v], -1).reshape(-1, 2), np.ones(u.size))
+    found, z = (a.reshape(u.shape) for a in RayScene(meshes, T_cam_obj).first_hit(np.zeros(3), rays_cam))
+    ids[window], depth[window] = found, np.where(found < 0, 0, z)
+    return ids, depth
+
+
+def _window(camera: Camera, T_cam_obj: Float[Array, "n 4 4"], meshes: Sequence[Mesh]) -> tuple[slice, slice]:
+    """Rows and columns of the pixels that may show a mesh; all of them where a mesh reaches behind the camera."""
+    size = np.array([camera.width, camera.height])
+    points = [se3.transform(T, mesh.vertices) for T, mesh in zip(T_cam_obj, meshes, strict=True)]
+    pixels = project(camera.K, np.concatenate([*points, np.zeros((0, 3))]))
+    if not len(pixels) or np.isnan(pixels).any():
+        return slice(0, camera.height), slice(0, camera.width)
+    first = np.clip(np.floor(pixels.min(0)), 0, size).astype(int)
+    last = np.clip(np.ceil(pixels.max(0)) + 1, first, size).astype(int)
+    return slice(first[1], last[1]), slice(first[0], last[0])
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from scipy.spatial import cKDTree
+from jaxtyping import Bool, Float
 
 from bopask.arrays import Array
 from bopask.geometry import se3
+from bopask.priors.grasps import kernels
 from bopask.priors.grasps.contacts import Points
 from bopask.priors.grasps.gripper import Gripper
 
@@ -84,15 +84,20 @@ def held(
     gripper: Gripper,
 ) -> Pads:
     """What the pads hold when they close on contacts `width` apart (m) at z = `depth` (m)."""
-    tree = cKDTree(points.at)
-    chunks = [slice(at, at + CHUNK) for at in range(0, len(width), CHUNK)]
-    sides = [
-        np.concatenate(
-            [_side(points, tree, T_obj_grasp[c], width[c], depth[c], gripper, sign) for c in chunks]
-            or [np.zeros((0, 3))]
+    points, T_obj_grasp = points[kernels.order(points.at)], np.ascontiguousarray(T_obj_grasp)
+    within = kernels.runs(points.at, points.at)
+    radius = np.full(len(width), SKIN)
+    for at in range(0, len(width), CHUNK):
+        some = slice(at, at + CHUNK)
+        radius[some] += np.hypot(gripper.pad[1, 0], np.abs(gripper.pad[:, 1] - depth[some, None]).max())
+    sides = []
+    for sign in (1.0, -1.0):
+        contact = se3.transform(T_obj_grasp, np.stack([sign * width / 2, 0 * width, depth], -1)[:, None])[:, 0]
+        reach = gripper.stroke / 2
+        side = kernels.pressed(
+            points.at, points.normal, within, T_obj_grasp, contact, radius, gripper.pad, sign, reach, SKIN, FACING
         )
-        for sign in (1.0, -1.0)
-    ]
+        sides.append(side * [1.0, 1.0, points.area])
     (first, z, patch), (last, z_, patch_) = (side.T for side in sides)
     return Pads(
         above=np.maximum(first, last) - width / 2,
@@ -100,41 +105,3 @@ def held(
         z=(z + z_) / 2,
         patch=np.minimum(patch, patch_),
     )
-
-
-def _side(
-    points: Points,
-    tree: cKDTree,
-    T_obj_grasp: Float[Array, "g 4 4"],
-    width: Float[Array, "g"],
-    depth: Float[Array, "g"],
-    gripper: Gripper,
-    sign: float,
-) -> Float[Array, "g 3"]:
-    """One finger: how far out the object reaches in front of its pad (inf: nothing there), z and area of the patch it
-    holds."""
-    low, high = gripper.pad
-    contact = se3.transform(T_obj_grasp, np.stack([sign * width / 2, 0 * width, depth], -1)[:, None])[:, 0]
-    radius = float(np.hypot(high[0], np.abs(gripper.pad[:, 1] - depth[:, None]).max())) + SKIN
-    near = cKDTree(contact).sparse_distance_matrix(tree, radius, output_type="ndarray")
-    g, k = near["i"], near["j"]
-    *axes, origin = T_obj_grasp[:, :3].transpose(2, 1, 0)
-    from_hand = np.take(points.at.T, k, axis=1) - np.take(origin, g, axis=1)
-    y, z = _along(axes[1], g, from_hand), _along(axes[2], g, from_hand)
-    pad = np.flatnonzero((y >= low[0]) & (y <= high[0]) & (z >= low[1]) & (z <= high[1]))
-    g, k, z = g[pad], k[pad], z[pad]
-    out = sign * _along(axes[0], g, np.take(from_hand, pad, axis=1))
-    first = np.full(len(width), -np.inf)
-    reached = out <= gripper.stroke / 2
-    np.maximum.at(first, g[reached], out[reached])
-    on = reached & (out >= first[g] - SKIN)
-    on &= sign * _along(axes[0], g, np.take(points.normal.T, k, axis=1)) >= FACING
-    n = np.bincount(g[on], minlength=len(width))
-    z = np.bincount(g[on], z[on], minlength=len(width)) / np.maximum(n, 1)
-    return np.stack([np.where(n > 0, first, np.inf), z, n * points.area], -1)
-
-
-def _along(axis: Float[Array, "3 g"], g: Int[Array, "n"], vectors: Float[Array, "3 n"]) -> Float[Array, "n"]:
-    """Each vector's component along the axis of its grasp: coordinates first, so that numpy runs along memory."""
-    x, y, z = (v * np.take(a, g) for v, a in zip(vectors, axis, strict=True))
-    return np.asarray(x + y + z)

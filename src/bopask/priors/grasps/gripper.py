@@ -74,7 +74,9 @@ class Gripper:
 
 
 def _mirrored(boxes: Float[Array, "... 2 3"]) -> Float[Array, "... 2 3"]:
-    return np.sort(boxes * MIRROR, axis=-2)
+    mirrored = boxes * MIRROR
+    mirrored[..., 0] = mirrored[..., ::-1, 0]  # the lowest becomes the highest
+    return mirrored
 
 
 @cache

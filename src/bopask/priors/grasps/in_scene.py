@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -26,7 +27,7 @@ from bopask.arrays import Array
 from bopask.geometry import se3
 from bopask.nouns import GraspSet, InstanceGrasps, Layout, Model
 from bopask.priors.blocking import transitive
-from bopask.priors.grasps import sets
+from bopask.priors.grasps import kernels, sets
 from bopask.priors.grasps.gripper import Gripper
 from bopask.priors.grasps.hold import Sampler, proved, scored, subject
 from bopask.priors.grasps.level import level_grasps
@@ -66,6 +67,31 @@ class InScene:
     """Blocker sets kept of an instance, smallest first."""
 
 
+class Tried(NamedTuple):
+    """The grasps of one instance that are possible alone, best first, and which neighbours each of them hits."""
+
+    grasps: GraspSet
+    hits: Bool[Array, "g N"]
+
+
+def tried_grasps(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    rests_on: Bool[Array, "N N"],
+    among: Iterable[int],
+    config: InScene = InScene(),
+) -> dict[int, Tried]:
+    """The grasps of these instances of a layout whose world is known (z up, support at z = 0), tried.
+
+    Args:
+        rests_on: [i, j] when i stands or leans on j.
+    """
+    scene, below = Scene.of(layout, models, gripper, config), transitive(rests_on)
+    return {i: Tried(*scene.candidates(i, dense[int(layout.obj_ids[i])], below[i])) for i in among}
+
+
 def instance_grasps(
     layout: Layout,
     models: Mapping[int, Model],
@@ -74,19 +100,26 @@ def instance_grasps(
     rests_on: Bool[Array, "N N"],
     config: InScene = InScene(),
 ) -> tuple[InstanceGrasps, ...]:
-    """Free, blocked or ungraspable, for every instance of a layout whose world is known (z up, support at z = 0).
+    """Free, blocked or ungraspable, for every instance of a layout, as `tried_grasps`."""
+    tried = tried_grasps(layout, models, dense, gripper, rests_on, range(len(layout.obj_ids)), config)
+    return judged(layout, models, dense, gripper, tried, config)
 
-    Args:
-        rests_on: [i, j] when i stands or leans on j.
-    """
+
+def judged(
+    layout: Layout,
+    models: Mapping[int, Model],
+    dense: Mapping[int, GraspSet],
+    gripper: Gripper,
+    tried: Mapping[int, Tried],
+    config: InScene = InScene(),
+) -> tuple[InstanceGrasps, ...]:
+    """What the tried grasps of every instance say of it."""
     scene = Scene.of(layout, models, gripper, config)
-    below = transitive(rests_on)
-    return tuple(_instance(i, scene, dense[int(o)], below[i]) for i, o in enumerate(layout.obj_ids))
+    return tuple(_instance(i, scene, dense[int(o)], tried[i]) for i, o in enumerate(layout.obj_ids))
 
 
-def _instance(i: int, scene: Scene, dense: GraspSet, below: Bool[Array, "N"]) -> InstanceGrasps:
-    config = scene.config
-    grasps, hits = scene.candidates(i, dense, below)
+def _instance(i: int, scene: Scene, dense: GraspSet, tried: Tried) -> InstanceGrasps:
+    config, (grasps, hits) = scene.config, tried
     free = sets.take(grasps, ~np.any(hits, axis=1))
     state = "ungraspable" if len(hits) < config.fewest else "free" if len(free.width) else "blocked"
     if state == "ungraspable":
@@ -170,8 +203,10 @@ class Scene:
         T_world_grasp = self.T_world_obj[i] @ grasps.T_obj_grasp
         floor += float(np.clip(self.lowest(i), -config.sink, 0.0))  # its own floor, if the pose sinks it
         from_above = T_world_grasp[:, 2, 2] <= np.sin(config.climb) + 1e-9
-        boxes = swept_boxes(self.gripper, opening, grasps.width, config.back)
-        return np.asarray(from_above & (lowest_point(T_world_grasp, boxes) >= floor - config.scrape))
+        boxes = swept_boxes(self.gripper, opening[from_above], grasps.width[from_above], config.back)
+        over = from_above.copy()
+        over[from_above] = lowest_point(T_world_grasp[from_above], boxes) >= floor - config.scrape
+        return over
 
     def hits(self, i: int, grasps: GraspSet, opening: Float[Array, "g"], among: Bool[Array, "N"]) -> Bool[Array, "g N"]:
         """Which of the other objects `among` these each grasp of object i hits, so far open."""
@@ -204,15 +239,13 @@ def swept_boxes(
 
 def lowest_point(T_world_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"]) -> Float[Array, "g"]:
     """World z (m) of the lowest corner of each grasp's boxes."""
-    up = T_world_grasp[:, None, 2, :3]
-    middle, half = boxes.mean(-2), (boxes[..., 1, :] - boxes[..., 0, :]) / 2
-    z = (up * middle).sum(-1) - (np.abs(up) * half).sum(-1)
-    return np.asarray(z.min(1) + T_world_grasp[:, 2, 3])
+    return np.asarray(kernels.lowest(np.ascontiguousarray(T_world_grasp), boxes))
 
 
 def minimal_sets(hits: Bool[Array, "g N"]) -> tuple[tuple[int, ...], ...]:
     """The inclusion-minimal rows as sets, smallest first, then by index: removing any one of them frees a grasp."""
-    rows: Iterable[tuple[int, ...]] = {tuple(int(j) for j in np.flatnonzero(h)) for h in np.unique(hits, axis=0)}
+    unlike = {row.tobytes() for row in hits}
+    rows = (tuple(np.flatnonzero(np.frombuffer(row, bool)).tolist()) for row in unlike)
     kept: list[tuple[int, ...]] = []
     for row in sorted(rows, key=lambda r: (len(r), r)):
         if not any(set(k) <= set(row) for k in kept):

@@ -122,8 +122,9 @@ def spread(grasps: GraspSet, most: int) -> Int[Array, "k"]:
     """Rows of at most `most` grasps that cover the object: the best of each neighbourhood, then the second best, ..."""
     place, approach = sets.middle(grasps) / CELL, 2 * grasps.T_obj_grasp[:, :3, 2]
     key = np.concatenate([place, approach, 1e4 * grasps.depth[:, None]], 1)  # lying thin objects need the fingertips
-    _, cell = np.unique(np.round(key), axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
+    key = np.round(key).astype(int)
+    key -= key.min(0, initial=0)
+    _, cell = np.unique(np.ravel_multi_index(key.T, key.max(0, initial=0) + 1), return_inverse=True)
     order = np.lexsort((-grasps.quality, cell))
     first = np.ones(len(order), bool)
     first[1:] = np.diff(cell[order]) > 0

@@ -1,4 +1,4 @@
-"""Which boxes of a gripper touch which mesh: exact (FCL), after an exact screen that settles most pairs in numpy.
+"""Which boxes of a gripper touch which mesh: exact (FCL), after an exact screen that settles most pairs.
 
 A box wholly inside a solid touches no triangle and goes unseen; a hand does not fit inside an object, and its boxes
 are joined, so one of them crosses the surface. A test holds the whole against coal, a second collision library.
@@ -15,6 +15,7 @@ from bopask.arrays import Array
 from bopask.geometry import se3
 from bopask.nouns import Model
 from bopask.priors.collision import bvh
+from bopask.priors.grasps import kernels
 
 
 def touches(
@@ -22,23 +23,22 @@ def touches(
 ) -> Bool[Array, "g"]:
     """True for a grasp any of whose boxes (grasp frame, m), grown by `margin` (m), touches the object's surface."""
     boxes = boxes + np.array([[-margin], [margin]])
-    near = _near(model, T_obj_grasp, boxes)
+    hit, near = kernels.meetings(*_surface(model), np.ascontiguousarray(T_obj_grasp), boxes)
     rows = np.flatnonzero(np.any(near, axis=1))
-    hit = np.zeros(len(boxes), bool)
     hit[rows] = _meet(model, se3.inverse(T_obj_grasp[rows]), boxes[rows], near[rows])
-    return hit
+    return np.asarray(hit)
 
 
-def _near(model: Model, T_obj_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"]) -> Bool[Array, "g b"]:
-    """False for a box that one of the six directions of object box and gripper box separates from the object's."""
-    R = T_obj_grasp[:, None, :3, :3]
-    middle, half = boxes.mean(-2), (boxes[..., 1, :] - boxes[..., 0, :]) / 2
-    low, high = model.mesh.vertices.min(0), model.mesh.vertices.max(0)
-    gap_obj = (R @ middle[..., None])[..., 0] + T_obj_grasp[:, None, :3, 3] - (low + high) / 2
-    gap_grasp = (np.swapaxes(R, -1, -2) @ gap_obj[..., None])[..., 0]
-    reach_obj = (np.abs(R) @ half[..., None])[..., 0] + (high - low) / 2
-    reach_grasp = half + (np.abs(np.swapaxes(R, -1, -2)) @ ((high - low) / 2)[:, None])[..., 0]
-    return np.asarray((np.abs(gap_obj) <= reach_obj).all(-1) & (np.abs(gap_grasp) <= reach_grasp).all(-1))
+_SURFACES: dict[str, tuple[Float[Array, "f 3 3"], kernels.Runs]] = {}
+
+
+def _surface(model: Model) -> tuple[Float[Array, "f 3 3"], kernels.Runs]:
+    """An object's triangles (m), neighbours together, and the bounds of runs of them: shared within the process."""
+    if model.sha256 not in _SURFACES:
+        triangles = model.mesh.triangles
+        triangles = triangles[kernels.order(triangles.mean(1))]
+        _SURFACES[model.sha256] = triangles, kernels.runs(triangles.min(1), triangles.max(1))
+    return _SURFACES[model.sha256]
 
 
 def _meet(
