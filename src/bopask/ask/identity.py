@@ -41,8 +41,8 @@ def content_ids(columns: Mapping[str, pa.Array]) -> pa.Array:
 
 
 def joined(parts: Mapping[str, pa.Array]) -> pa.Array:
-    """The ids of rows: of each part, the text that a row has, its items joined by U+001F; the parts that many rows share
-    as dictionary arrays."""
+    """The ids of rows: of each part, the text that a row has, its items joined by U+001F. Texts that many rows share
+    come as dictionary arrays."""
     hashes = [_hashes(part, texts) for part, texts in parts.items()]
     text = _HEX[np.bitwise_xor.reduce(hashes).view(np.uint8)]
     offsets = np.arange(len(text) + 1, dtype=np.int32) * 24
