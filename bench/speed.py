@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import raw
 import recipe
 from chart import draw
@@ -119,11 +120,12 @@ def against_recipe(first: Spent, most: Spent, seconds: float, rows: float) -> No
 
 
 def as_many(runs: Runs, most: Spent, seconds: float, rows: float) -> None:
-    """Prints what a frame takes us that is asked, at most, as many questions as the recipe asks (`rows`)."""
-    few = replace(runs, more=(*runs.more, "--max-per-frame", str(round(rows)))).run(most.folder)
-    print(
-        f"ours, as many questions as the recipe asks (--max-per-frame {round(rows)}): {few.rows / few.frames:,.0f} each"
-    )
+    """Prints what a frame takes us where, on average, it is asked as many questions as the recipe asks (`rows`)."""
+    frames = pq.read_table(runs.out / "data", columns=["scene_id", "frame_id"]).group_by(["scene_id", "frame_id"])
+    asked = frames.aggregate([([], "count_all")])["count_all"].to_numpy()
+    limit = next((k for k in range(1, asked.max()) if np.minimum(asked, k).mean() >= rows), int(asked.max()))
+    few = replace(runs, more=(*runs.more, "--max-per-frame", str(limit))).run(most.folder)
+    print(f"ours, as many questions as the recipe asks (--max-per-frame {limit}): {few.rows / few.frames:,.0f} each")
     print(
         f"  asking and writing: {1e3 * few.frame_step / few.frames:,.2f} ms a frame, "
         f"{few.rows / few.frame_step:,.0f} Q&A/s, {seconds * few.frames / few.frame_step:,.0f} x as fast as the recipe"
