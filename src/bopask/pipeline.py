@@ -47,6 +47,7 @@ from bopask.priors.grasps.in_scene import Tried, tried_grasps
 from bopask.priors.grasps.sampler import load_or_sample
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.rng import rng_for
+from bopask.run.executor import Executor, kept
 from bopask.store.card import write_card
 from bopask.store.embed import embedded, embedded_schema
 from bopask.store.files import is_local, key_of, sha256_of, sweep, write_json
@@ -81,20 +82,22 @@ def generate(job: Job) -> Tally:
         return Tally()
     output.open(job.overwrite)
     sweep(job.cache_path)
-    found = {of.scene_id: of for of in run("read", job, contents_of, scenes)}
-    units = [unit for scene in scenes for unit in found[scene].units]
-    todo = sorted(unit for unit in units if output.finished(unit.name) is None)
-    if job.needs("grasp", "rearrangement"):
-        run("grasps", job, sample_object, sorted(set().union(*(found[unit.scene_id].obj_ids for unit in todo))))
-    run("shards", job, partial(generate_unit, output), todo)
+    with kept(job.executor) as workers:
+        found = {of.scene_id: of for of in run("read", workers, partial(contents_of, job), scenes)}
+        units = [unit for scene in scenes for unit in found[scene].units]
+        todo = sorted(unit for unit in units if output.finished(unit.name) is None)
+        if job.needs("grasp", "rearrangement"):
+            held = sorted(set().union(*(found[unit.scene_id].obj_ids for unit in todo)))
+            run("grasps", workers, partial(sample_object, job), held)
+        run("shards", workers, partial(generate_unit, output, job), todo)
     total = gather(output, units)
     finish(folder, job, output, inputs, total)
     return total
 
 
-def run(what: str, job: Job, function: Callable[[Job, Item], Result], items: Sequence[Item]) -> list[Result]:
-    """function(job, item) of each item on the job's executor, in any order, behind a progress bar."""
-    return list(tqdm(job.executor.run(partial(function, job), items), what, total=len(items), unit=""))
+def run(what: str, workers: Executor, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """function(item) of each item, in any order, behind a progress bar."""
+    return list(tqdm(workers.run(function, items), what, total=len(items), unit=""))
 
 
 def contents_of(job: Job, scene_id: int) -> Contents:

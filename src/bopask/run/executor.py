@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,6 +31,11 @@ class Executor(Protocol):
             MissingExtra: the executor's package is not installed.
         """
         ...
+
+
+def kept(executor: Executor) -> AbstractContextManager[Executor]:
+    """An executor for several runs: processes of this machine stay from one to the next."""
+    return executor.kept() if isinstance(executor, LocalExecutor) else nullcontext(executor)
 
 
 def executor_named(name: str, workers: int, folder: Path) -> Executor:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,18 +28,37 @@ class LocalExecutor:
         if self.workers <= 1 or len(units) <= 1:
             yield from map(function, units)
             return
+        with self.kept() as processes:
+            yield from processes.run(function, units)
+
+    @contextmanager
+    def kept(self) -> Iterator[LocalExecutor | Processes]:
+        """The same, with processes that stay from one run to the next: to begin one takes a second or two."""
+        if self.workers <= 1:
+            yield self
+            return
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores already
         context = multiprocessing.get_context("spawn")  # fork would copy threads and locks of native libraries
-        with ProcessPoolExecutor(min(self.workers, len(units)), context, end_with_parent) as pool:
-            futures = [pool.submit(function, unit) for unit in units]
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-            except BrokenProcessPool as error:
-                raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
-            finally:
-                for future in futures:
-                    future.cancel()
+        with ProcessPoolExecutor(self.workers, context, end_with_parent) as pool:
+            yield Processes(pool)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Processes that are there; they begin when there is something to do for them."""
+
+    pool: ProcessPoolExecutor
+
+    def run(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
+        futures = [self.pool.submit(function, unit) for unit in units]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
+        finally:
+            for future in futures:
+                future.cancel()
 
 
 def end_with_parent() -> None:
