@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from bopask.geometry import camera, se3
 from bopask.geometry.box import EDGES, corners_of
 from bopask.view.draw import _FACES, _visible, draw_row
 from bopask.view.ink import AMBER, CYAN, GREEN, MAGENTA, RED, WHITE, wrap
+from bopask.view.render import GROUND, around, rendered
 
+SAMPLE = Path(str(files("bopask"))) / "data" / "sample"
 GRAY = np.full((480, 640, 3), 128, np.uint8)
 GRASP = np.array([[300, 200], [240, 205], [360, 195], [245, 260], [365, 250.0]])
 PATH = np.array([[100, 400], [120, 250], [400, 200], [520, 330.0]])
@@ -183,3 +187,34 @@ def test_real_cuboids_are_drawn_where_independent_arithmetic_puts_them(ycbv_mini
     low, high = (np.array(made["answer_points"]).min(0), np.array(made["answer_points"]).max(0))
     assert (changed.min(0) > low - 30).all() and (changed.max(0) < high + 30).all()
     assert all(near(drawn, corner, AMBER if i < 4 else CYAN, reach=2) for i, corner in enumerate(made["answer_points"]))
+
+
+# ---- a picture of poses
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_a_window_is_within_the_picture_and_around_all_that_is_shown(height: int, width: int, seed: int) -> None:
+    shown = np.random.default_rng(seed).random((height, width)) < 0.1
+    rows, columns = around(shown)
+    assert 0 <= rows.start < rows.stop <= height and 0 <= columns.start < columns.stop <= width
+    for v, u in np.argwhere(shown):  # and its neighbours
+        assert rows.start <= max(v - 1, 0) and min(v + 2, height) <= rows.stop
+        assert columns.start <= max(u - 1, 0) and min(u + 2, width) <= columns.stop
+
+
+def test_objects_cut_by_the_picture_are_drawn_as_far_as_they_show(tmp_path: Path) -> None:
+    """The embedded sample without its images, seen by a camera that looks past the things."""
+    scene = tmp_path / "train" / "000000"
+    shutil.copytree(SAMPLE / "models", tmp_path / "models")
+    shutil.copy(SAMPLE / "camera.json", tmp_path)
+    shutil.copytree(SAMPLE / "train" / "000000", scene, ignore=shutil.ignore_patterns("rgb", "depth", "mask*"))
+    cameras = json.loads((scene / "scene_camera.json").read_bytes())
+    for camera_ in cameras.values():
+        camera_["cam_K"][2] += 330
+        camera_["cam_K"][5] += 230
+    (scene / "scene_camera.json").write_text(json.dumps(cameras))
+    drawn = rendered({"split": "train", "scene_id": 0, "frame_id": int(min(cameras)), "instances": [0]}, tmp_path)
+    assert drawn is not None
+    background = (drawn == np.array(GROUND)).all(-1)
+    assert not background[-1].all() and not background[:, -1].all()  # things reach the lower and the right border
+    assert background[40:200, :100].all()

@@ -30,6 +30,8 @@ SUPPORT = -1
 """The support's number among the bodies; objects have their index in the layout."""
 STAR: Float[Array, "6 3"] = np.array([[0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
 """Free with a margin means free here and a margin away along each of the object's own axes."""
+REMEMBERED = 200_000
+"""Answers of FCL that are kept of an object, at most: some 30 MB."""
 
 
 class Scene:
@@ -116,14 +118,15 @@ class Carried:
         return not any(self._meets(*pairs) for pairs in self._between.along(points, step, shifts, margin))
 
     def _meets(self, meet: Pairs, nest: Pairs) -> bool:
-        """Does the object's surface meet another's at any of the first pairs, or is it inside another at any of the
-        others, or another inside it?"""
+        """Does the object touch another at any of the first pairs, or is it inside another at any of the other pairs,
+        or another inside it?"""
         if self._touches(meet):
             return True
         places, b = nest[0], nest[1][:, 1]
         return any(self._buried(places[b == body], self.others[body]) for body in set(b.tolist()))
 
     def _touches(self, pairs: Pairs) -> bool:
+        """Does the object's surface meet another's at any of these pairs?"""
         places, rows = pairs
         if not len(rows):
             return False
@@ -131,6 +134,8 @@ class Carried:
         for b, place in zip(rows[:, 1].tolist(), self._origin + places, strict=True):
             asked = b, place.tobytes()
             if asked not in known:
+                if len(known) >= REMEMBERED:
+                    known.clear()
                 self._object.setTranslation(place)
                 known[asked] = self.scene.meet(self._object, objects[others[b]])
             if known[asked]:

@@ -51,9 +51,11 @@ def rendered(row: Mapping[str, Any], bop_root: Path) -> UInt8[Array, "h w 3"] | 
 
 
 def around(shown: Bool[Array, "h w"]) -> tuple[slice, slice]:
-    """Rows and columns of what is shown and of its neighbours; all of them where nothing is."""
-    spans = [np.flatnonzero(shown.any(axis)) if shown.any() else np.arange(shown.shape[1 - axis]) for axis in (1, 0)]
-    rows, columns = (slice(int(max(at[0] - 1, 0)), int(at[-1] + 2)) for at in spans)
+    """Rows and columns of what is shown and of its neighbours in the picture; all of them where nothing is."""
+    if not shown.any():
+        return slice(0, shown.shape[0]), slice(0, shown.shape[1])
+    spans = [(np.flatnonzero(shown.any(axis)), size) for axis, size in zip((1, 0), shown.shape, strict=True)]
+    rows, columns = (slice(int(max(at[0] - 1, 0)), int(min(at[-1] + 2, size))) for at, size in spans)
     return rows, columns
 
 
