@@ -48,12 +48,13 @@ from bopask.priors.grasps.sampler import load_or_sample
 from bopask.priors.grasps.sources.file import FromFile
 from bopask.rng import rng_for
 from bopask.run.executor import Executor, kept
+from bopask.run.local import Processes
 from bopask.store.card import write_card
 from bopask.store.embed import embedded, embedded_schema
 from bopask.store.files import is_local, key_of, sha256_of, sweep, write_json
 from bopask.store.output import Output
 from bopask.store.shards import write_shard
-from bopask.view.report import write_report
+from bopask.view.report import Each, write_report
 from bopask.world.arrange import arrange
 from bopask.world.thin import distinct
 from bopask.world.up import find_world
@@ -90,8 +91,8 @@ def generate(job: Job) -> Tally:
             held = sorted(set().union(*(found[unit.scene_id].obj_ids for unit in todo)))
             run("grasps", workers, partial(sample_object, job), held)
         run("shards", workers, partial(generate_unit, output, job), todo)
-    total = gather(output, units)
-    finish(folder, job, output, inputs, total)
+        total = gather(output, units)
+        finish(folder, job, output, inputs, total, workers.in_order if isinstance(workers, Processes) else map)
     return total
 
 
@@ -374,8 +375,10 @@ def view_key(arrangement: Arrangement, frames: Int[Array, "F"], models: Mapping[
     return key_of("views", 1, digest.hexdigest(), slots, [models[int(o)].sha256 for o in arrangement.obj_ids])
 
 
-def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str], total: Tally) -> None:
-    """Manifest, dataset card and report; then the working state goes."""
+def finish(
+    folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str], total: Tally, each: Each = map
+) -> None:
+    """Manifest, dataset card and report, whose pictures `each` draws; then the working state goes."""
     manifest = {
         "bopask": __version__,
         "fingerprint": output.fingerprint,
@@ -395,5 +398,5 @@ def finish(folder: BopFolder, job: Job, output: Output, inputs: Mapping[str, str
     }
     write_card(job.out, manifest, job.embed_images)
     write_json(job.out / "manifest.json", manifest)
-    write_report(job.out, folder.root, seed=job.seed)
+    write_report(job.out, folder.root, seed=job.seed, each=each)
     output.close()

@@ -49,6 +49,13 @@ class Processes:
 
     pool: ProcessPoolExecutor
 
+    def in_order(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
+        """As `run`, and as `map` yields."""
+        try:
+            yield from self.pool.map(function, units)
+        except BrokenProcessPool as error:
+            raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
+
     def run(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
         futures = [self.pool.submit(function, unit) for unit in units]
         try:

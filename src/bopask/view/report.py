@@ -11,8 +11,9 @@ import html
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -30,18 +31,22 @@ from bopask.view.words import TASKS, Task, explain
 
 __all__ = ["drawn_rows", "find_row", "row_image", "sample_rows", "write_report"]
 
+Each = Callable[[Callable[[Any], str], Sequence[Any]], Iterable[str]]
 _WIDTH, _BYTES = 760, 70_000
 _MANY = 200
 """Rows of a table on the page; the rest is in manifest.json."""
 
 
-def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: int | None = None) -> Path:
+def write_report(
+    out: Path, bop_root: Path | None, *, per_task: int = 6, seed: int | None = None, each: Each = map
+) -> Path:
     """Writes `out`/report.html from `out`/manifest.json and `out`/data/*.parquet.
 
     Args:
         bop_root: the BOP folder, for the images; None draws on an empty sheet.
         per_task: answers drawn for each task.
         seed: decides which; None: as generate drew them.
+        each: `map`, or what does the same with other processes.
     Returns:
         The path of the page.
     Raises:
@@ -51,6 +56,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
     found = survey(out, int(manifest.get("seed", 0)) if seed is None else seed)
     rows = rows_of(out, found, per_task)
     proof = read_proof(out, manifest.get("fingerprint"), (row["id"] for row in rows))
+    figures = list(zip(rows, each(partial(_figure, bop_root=bop_root, proof=proof), rows), strict=True))
     body = "\n".join(
         [
             _header(manifest, found),
@@ -58,7 +64,7 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
             "<h2 id=gallery>Answers, drawn</h2>",
             f"<p class=soft>{per_task} of each task at most, spread over subtasks, answers, scenes and objects. "
             "Click an image to enlarge it.</p>",
-            *(_gallery(task, [row for row in rows if row["task"] == task], bop_root, proof) for task in _order(found)),
+            *(_gallery(task, [drawn for row, drawn in figures if row["task"] == task]) for task in _order(found)),
             _language(manifest),
             _skips(manifest.get("skips") or {}),
             _worlds(manifest.get("layouts") or []),
@@ -68,8 +74,8 @@ def write_report(out: Path, bop_root: Path | None, *, per_task: int = 6, seed: i
         ]
     )
     page = Template((files("bopask") / "data" / "report" / "page.html").read_text("utf-8"))
-    with atomic(out / "report.html") as partial:
-        partial.write_text(page.substitute(title=f"{_name(manifest)} · bopask", body=body), "utf-8")
+    with atomic(out / "report.html") as file:
+        file.write_text(page.substitute(title=f"{_name(manifest)} · bopask", body=body), "utf-8")
     return out / "report.html"
 
 
@@ -182,11 +188,11 @@ def _balance(yes: int, no: int) -> str:
     return f"<span class=meter><i style='width:{100 * yes / (yes + no):.1f}%'></i></span>{yes:,}&nbsp;:&nbsp;{no:,}"
 
 
-def _gallery(task: str, rows: Sequence[Mapping[str, Any]], bop_root: Path | None, proof: Proof) -> str:
+def _gallery(task: str, figures: Sequence[str]) -> str:
     words = TASKS.get(task, Task(text(task).capitalize(), "The points of the answer, in order."))
     return (
         f"<section><h3>{words.title}</h3><p class=soft>{words.look}</p>"
-        f"<div class=gallery>{''.join(_figure(row, bop_root, proof) for row in rows)}</div></section>"
+        f"<div class=gallery>{''.join(figures)}</div></section>"
     )
 
 
