@@ -85,7 +85,7 @@ def of_folder(folder: Path, split: str) -> Counter[str]:
     for scene in bop.scene_ids(split):
         for arrangement in arrange(bop.read_scene(split, scene).frames, models):
             layout = Layout(arrangement, find_world(arrangement, models, (DepthPlane(), RestingFaces()), 0)[0])
-            priors = derive(layout, models, {}, load_gripper(), 0, ("spatial",))
+            priors, _ = derive(layout, models, {}, load_gripper(), 0, ("spatial",))
             frames = np.arange(len(arrangement.frames))
             view = look(arrangement, models, slice(None))
             block = Block(layout, priors, frames, models, view, (), np.full(view.visib_fract.shape, -1), AskConfig())

@@ -45,7 +45,7 @@ def test_noun_to_bytes_to_noun(seed, n):
 def test_without_a_world_there_are_no_priors():
     models, layout = table_scene(0)
     lost = Layout(layout.arrangement, None)
-    priors = derive.derive(lost, models, {}, load_gripper(), 0, ("grasp", "trajectory", "rearrangement"))
+    priors, _ = derive.derive(lost, models, {}, load_gripper(), 0, ("grasp", "trajectory", "rearrangement"))
     assert not priors.paths
     assert not priors.rearrangements
     assert {grasps.state for grasps in priors.grasps} == {"unknown"}
@@ -53,7 +53,7 @@ def test_without_a_world_there_are_no_priors():
 
 def test_only_what_the_tasks_need_is_computed():
     models, layout = table_scene(0, n=2)
-    priors = derive.derive(layout, models, {}, load_gripper(), 0, ("pose", "depth"))
+    priors, _ = derive.derive(layout, models, {}, load_gripper(), 0, ("pose", "depth"))
     assert not priors.paths
     assert {grasps.state for grasps in priors.grasps} == {"unknown"}
     key = [derive.key_for(layout, models, {}, load_gripper(), seed, ("pose",)) for seed in (0, 0, 1)]

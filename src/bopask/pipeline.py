@@ -232,7 +232,7 @@ class Station:
             given = (layout, models, dense, load_gripper(), self.job.seed, self.job.tasks)
 
             def found() -> bytes:
-                priors, self.tried[layout.key] = priors_of.worked_out(*given)
+                priors, self.tried[layout.key] = priors_of.derive(*given)
                 return priors_of.dump(priors)
 
             self.tried.clear()

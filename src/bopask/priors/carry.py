@@ -75,7 +75,7 @@ class Carried:
     def __init__(self, scene: Scene, source: int, ignored: int | None = None) -> None:
         self.scene, self.source = scene, source
         self.others = [i for i in range(len(scene.models)) if i not in (source, ignored)]
-        self.low, self.high = scene.low[source], scene.high[source]
+        self.low = scene.low[source]
         self._between = Between(scene.bounds, source, self.others)
         self._insides: dict[int, Any] = {}
         self._object = scene.copy(source)

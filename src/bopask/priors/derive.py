@@ -35,20 +35,9 @@ def derive(
     gripper: Gripper,
     seed: int,
     tasks: Iterable[str],
-) -> Priors:
-    """The priors that the given tasks need; the others are left empty."""
-    return worked_out(layout, models, dense, gripper, seed, tasks)[0]
-
-
-def worked_out(
-    layout: Layout,
-    models: Mapping[int, Model],
-    dense: Mapping[int, GraspSet],
-    gripper: Gripper,
-    seed: int,
-    tasks: Iterable[str],
 ) -> tuple[Priors, dict[int, Tried]]:
-    """The priors, and every instance's grasps as they were tried for them, for `candidates` to show."""
+    """The priors that the given tasks need, the others left empty; and every instance's grasps as they were tried for
+    them, for `candidates` to show."""
     n, tried = len(layout.obj_ids), dict[int, Tried]()
     if layout.world is None:
         return Priors(layout.key, ungrasped(n), np.zeros((n, n), bool), np.zeros((n, n), bool), {}, {}), tried

@@ -21,7 +21,7 @@ SPACING = 0.002
 """Mean distance (m) of neighbouring samples; large objects get at most MOST samples."""
 MOST = 40_000
 GAP = 3
-"""No place of a surface is farther from every sample than so many mean distances: 2.1 of 59 objects', at most."""
+"""No place of a surface is farther from every sample than so many mean distances (tests/test_contacts.py)."""
 CANDIDATES = 3
 """Nearest samples whose triangles, and those beside them, are tried for the exact closest point."""
 SURE = 24

@@ -51,21 +51,27 @@ class Processes:
 
     def in_order(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
         """As `run`, and as `map` yields."""
-        try:
+        with vanished_told():
             yield from self.pool.map(function, units)
-        except BrokenProcessPool as error:
-            raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
 
     def run(self, function: Callable[[Unit], Result], units: Sequence[Unit]) -> Iterator[Result]:
         futures = [self.pool.submit(function, unit) for unit in units]
         try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
+            with vanished_told():
+                for future in as_completed(futures):
+                    yield future.result()
         finally:
             for future in futures:
                 future.cancel()
+
+
+@contextmanager
+def vanished_told() -> Iterator[None]:
+    """Raises WorkerLost where a process has vanished."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise WorkerLost("A worker process", "give fewer --workers if memory ran out") from error
 
 
 def end_with_parent() -> None:
