@@ -105,10 +105,10 @@ def compare(
     ratios = []
     for k in rng_for(0, "bench", layout.key).permutation(len(solved))[:pairs]:
         source, target = solved[k]
-        start = Start.of(scene, placed, source, config)
+        start = Start.of(scene, placed, source, 0, config)
         assert isinstance(start, Start)
-        for crossing in start.crossings(target, spots(scene.models[target], scene.T_world_obj[target])):
-            routes = crossing.routes(0)
+        for crossing in start.crossings(target, spots(scene.models[target], scene.T_world_obj[target]), 0):
+            routes = crossing.routes(lambda start=start: start.gets_out)
             if routes:
                 star = rrt_star(crossing, seconds)
                 ratios.append(0.0 if star is None else length(routes[0]) / length(star))
@@ -120,7 +120,7 @@ def rrt_star(crossing: Crossing, seconds: float) -> Array | None:
     """The shortest route OMPL's RRT* finds in so much time of a core, with its own choice of reach."""
     from ompl import base, geometric
 
-    posed = problem(crossing.end, crossing.bounds(crossing.config.ceilings[-1]), crossing.free, 0)
+    posed = problem(crossing.end, crossing.bounds, crossing.free, 0)
     posed.setOptimizationObjective(base.PathLengthOptimizationObjective(posed.getSpaceInformation()))
     planner = geometric.RRTstar(posed.getSpaceInformation())
     planner.setProblemDefinition(posed)

@@ -16,6 +16,7 @@ from bopask.priors.grasps.contacts import Points, surface_points
 from bopask.priors.grasps.fit import FACING, SKIN, held
 from bopask.priors.grasps.gripper import load_gripper
 from bopask.priors.grasps.in_scene import lowest_point, swept_boxes
+from bopask.priors.runs import order, runs
 
 PANDA = load_gripper()
 RING = trimesh.creation.annulus(0.03, 0.05, 0.04, sections=48)
@@ -37,8 +38,8 @@ def test_what_is_sure_of_a_box_is_what_fcl_says(seed: int, which: int) -> None:
     shape, rng = SHAPES[which], np.random.default_rng(seed)
     T, width, opening = hands(rng, 40, 0.05)
     boxes = swept_boxes(PANDA, opening, width, 0.06)
-    triangles = np.array(shape.triangles)[kernels.order(shape.triangles_center)]
-    sure, left = kernels.meetings(triangles, kernels.runs(triangles.min(1), triangles.max(1)), T, boxes)
+    triangles = np.array(shape.triangles)[order(shape.triangles_center)]
+    sure, left = kernels.meetings(triangles, runs(triangles.min(1), triangles.max(1)), T, boxes)
     obj = fcl.CollisionObject(tree(np.array(shape.vertices), np.array(shape.faces)))
     for g, (place, some) in enumerate(zip(se3.inverse(T), boxes, strict=True)):
         obj.setTransform(fcl.Transform(np.ascontiguousarray(place[:3, :3]), place[:3, 3]))
@@ -52,7 +53,7 @@ def test_on_the_border_nothing_is_sure() -> None:
     square = np.array([[[-1.0, -1, 0], [1, -1, 0], [0, 1, 0]]])
     for gap, expected in ((-1e-4, (True, False)), (0.0, (False, True)), (1e-4, (False, False))):
         box = np.array([[[[-0.1, -0.1, gap], [0.1, 0.1, gap + 0.2]]]])
-        sure, left = kernels.meetings(square, kernels.runs(square.min(1), square.max(1)), np.eye(4)[None], box)
+        sure, left = kernels.meetings(square, runs(square.min(1), square.max(1)), np.eye(4)[None], box)
         assert (sure[0], left[0, 0]) == expected
 
 

@@ -74,14 +74,17 @@ class Between:
         return meet, nest
 
     def along(
-        self, points: Float[Array, "w 3"], step: float, shifts: Float[Array, "s 3"], margin: float
+        self, points: Float[Array, "w 3"], step: float, shifts: Float[Array, "s 3"], margin: float, nest: bool = True
     ) -> Iterator[tuple[Pairs, Pairs]]:
         """The same of places at most `step` (m) apart along a polyline of offsets, with each of these shifts: the first
-        is none, no other is longer than `margin` (m). A few of them all along the polyline first, then all others."""
-        route, first, most = (points, step, shifts, margin + HAIR if margin else 0.0), 0, FEW
+        is none, no other is longer than `margin` (m). A few of them all along the polyline first, then all others.
+
+        Whether one may lie within the other is said at the first place alone, or nowhere.
+        """
+        reach, first, most = margin + HAIR if margin else 0.0, 0, FEW
         while first >= 0:
-            meet, nest, first = sieve.along(*route, first, most, *self._tables)
-            yield meet, nest
+            meet, within, first = sieve.along(points, step, shifts, reach, int(nest), first, most, *self._tables)
+            yield meet, within
             most = MANY
 
     def gaps(self, points: Float[Array, "w 3"]) -> tuple[Float[Array, "w m"], Float[Array, "w1 m"]]:

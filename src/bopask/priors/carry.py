@@ -1,7 +1,8 @@
 """One object carried among the others of its layout: is it free here, along there, how close does it pass?
 
-Every answer is exact FCL, mesh against mesh, and the support is the half-space z < 0. Where surfaces do not meet but
-the bounds of one object lie within those of the other, a vertex tells whether it is inside the other's material.
+Whether it meets another is exact FCL, mesh against mesh, and the support is the half-space z < 0. Where surfaces do not
+meet but the bounds of one object lie within those of the other, a vertex tells whether it is inside the other's
+material. How near it passes, FCL says of places, and apart.py of the motions between them.
 
 The object is only translated, so a state is its offset (m, world) from where it stands, and its bounds move rigidly:
 where those of two objects are apart, along the world's axes or along any other of the scene's directions, no mesh is
@@ -14,24 +15,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from bopask.arrays import Array
 from bopask.geometry.curve import after
 from bopask.geometry.se3 import inverse, transform
 from bopask.nouns import Layout, Model
+from bopask.priors.apart import swept_distance
 from bopask.priors.bounds import Between, Bounds
-from bopask.priors.collision import bvh, tree
+from bopask.priors.collision import bvh
+from bopask.priors.runs import triangles_of
 from bopask.priors.sieve import Pairs
 from bopask.priors.surface import Inside, surface
-from bopask.priors.sweep import edges, parallelograms
+from bopask.priors.sweep import edges
 
 SUPPORT = -1
 """The support's number among the bodies; objects have their index in the layout."""
 STAR: Float[Array, "6 3"] = np.array([[0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
 """Free with a margin means free here and a margin away along each of the object's own axes."""
+AT_ONCE = 64
+"""Places compared by bounds at once, where the first that is free is looked for."""
 REMEMBERED = 200_000
-"""Answers of FCL that are kept of an object, at most: some 30 MB."""
+"""Answers of FCL that are kept of an object, and ends of free motions, at most: some 30 MB each."""
 
 
 class Scene:
@@ -43,9 +48,9 @@ class Scene:
         self.models = [models[int(o)] for o in layout.obj_ids]
         self.T_world_obj = np.ascontiguousarray(layout.T_world_obj)
         vertices = [transform(T, m.mesh.vertices) for T, m in zip(self.T_world_obj, self.models, strict=True)]
-        corners = [v[m.mesh.faces] for v, m in zip(vertices, self.models, strict=True)]
-        self.triangles = [(c.min(1), c.max(1)) for c in corners]
-        """World-aligned bounds (m) of each object's triangles."""
+        corners = [transform(T, triangles_of(m)) for T, m in zip(self.T_world_obj, self.models, strict=True)]
+        self.triangles = [(c, c.min(1), c.max(1)) for c in corners]
+        """Each object's triangles in the world (m), neighbours together, and their bounds."""
         self.low = np.array([v.min(0) for v in vertices]).reshape(-1, 3)
         self.high = np.array([v.max(0) for v in vertices]).reshape(-1, 3)
         self.bounds = Bounds(self.models, self.T_world_obj)
@@ -56,10 +61,6 @@ class Scene:
         """A CollisionObject of object i where it stands: the tree is shared, the placement is its own."""
         R, t = np.ascontiguousarray(self.T_world_obj[i, :3, :3]), self.T_world_obj[i, :3, 3]
         return self._fcl.CollisionObject(bvh(self.models[i]), self._fcl.Transform(R, t))
-
-    def solid(self, vertices: Float[Array, "v 3"], faces: Int[Array, "f 3"]) -> Any:
-        """A CollisionObject of triangles that are in the world frame already."""
-        return self._fcl.CollisionObject(tree(vertices, faces))
 
     def meet(self, a: Any, b: Any) -> bool:
         return bool(self._fcl.collide(a, b, self._request, self._fcl.CollisionResult()))
@@ -81,6 +82,9 @@ class Carried:
         self._object = scene.copy(source)
         self._known = dict[tuple[int, bytes], bool]()
         """Whether others are met at places asked about before: motions share their ends, and margins their goals."""
+        self._outside = set[tuple[float, bytes]]()
+        """Ends of free motions, and their margins (m): there the object lies within nothing, and nothing within it."""
+        self._shifts = dict[float, tuple[Float[Array, "s 3"], float]]()
         self._origin = scene.T_world_obj[source, :3, 3]
         self._star = np.concatenate([np.zeros((1, 3)), STAR @ scene.T_world_obj[source, :3, :3].T])
 
@@ -102,26 +106,49 @@ class Carried:
 
     def first_free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> int | None:
         """The first of the offsets at which the object is free, with the margin (m) too; None where it is nowhere."""
-        (places, rows), _ = self._between.at(offsets)
-        of = np.searchsorted(rows[:, 0], np.arange(len(offsets) + 1)).tolist()
-        for k in range(len(offsets)):
-            here = slice(of[k], of[k + 1])
-            if not self._touches((places[here], rows[here])) and self.free(offsets[k : k + 1], margin):
-                return k
+        for start in range(0, len(offsets), AT_ONCE):
+            some = offsets[start : start + AT_ONCE]
+            (places, rows), _ = self._between.at(some)
+            of = np.searchsorted(rows[:, 0], np.arange(len(some) + 1)).tolist()
+            for k in range(len(some)):
+                here = slice(of[k], of[k + 1])
+                if not self._touches((places[here], rows[here])) and self.free(some[k : k + 1], margin):
+                    return start + k
         return None
 
     def free_along(self, points: Float[Array, "w 3"], step: float, margin: float = 0.0) -> bool:
-        """`free` at places at most `step` (m) apart along a polyline of offsets, or half of the margin, if any."""
-        shifts, step = (margin * self._star, margin / 2) if margin else (self._star[:1], step)
-        if self.low[2] + points[:, 2].min() + shifts[:, 2].min() <= 0:
+        """`free` at places at most `step` (m) apart along a polyline of offsets; with a margin, as far as that.
+
+        Whether one lies within another is asked at the first place alone, if neither end is known: what is outside
+        there and touches nothing on its way stays outside, for anything thicker than a step.
+        """
+        shifts, lowest = self._around(margin)
+        if lowest + min(points[:, 2].tolist()) <= 0:
             return False
-        return not any(self._meets(*pairs) for pairs in self._between.along(points, step, shifts, margin))
+        ends = [(margin, points[k].tobytes()) for k in (0, -1)]
+        asked = self._between.along(points, margin or step, shifts, margin, nest=self._outside.isdisjoint(ends))
+        for pairs in asked:
+            if self._meets(*pairs):
+                return False
+        if len(self._outside) >= REMEMBERED:
+            self._outside.clear()
+        self._outside.update(ends)
+        return True
+
+    def _around(self, margin: float) -> tuple[Float[Array, "s 3"], float]:
+        """No shift, and those of a margin (m); and how high the object reaches down with them where it stands (m)."""
+        if margin not in self._shifts:
+            shifts = margin * self._star if margin else self._star[:1]
+            self._shifts[margin] = shifts, float(self.low[2] + shifts[:, 2].min())
+        return self._shifts[margin]
 
     def _meets(self, meet: Pairs, nest: Pairs) -> bool:
         """Does the object touch another at any of the first pairs, or is it inside another at any of the other pairs,
         or another inside it?"""
         if self._touches(meet):
             return True
+        if not len(nest[0]):
+            return False
         places, b = nest[0], nest[1][:, 1]
         return any(self._buried(places[b == body], self.others[body]) for body in set(b.tolist()))
 
@@ -133,12 +160,13 @@ class Carried:
         objects, others, known = self.scene.objects, self.others, self._known
         for b, place in zip(rows[:, 1].tolist(), self._origin + places, strict=True):
             asked = b, place.tobytes()
-            if asked not in known:
+            met = known.get(asked)
+            if met is None:
                 if len(known) >= REMEMBERED:
                     known.clear()
                 self._object.setTranslation(place)
-                known[asked] = self.scene.meet(self._object, objects[others[b]])
-            if known[asked]:
+                met = known[asked] = self.scene.meet(self._object, objects[others[b]])
+            if met:
                 return True
         return False
 
@@ -170,8 +198,8 @@ class Carried:
         """The smallest distance (m) to any body on a polyline of offsets, between its places as well as at them.
 
         A body nearer than `touch` (m) at the start touches, as far as ground truth can tell: it counts from arc length
-        `opened` (m) on, the end of the opening move. Exact but for rounding: every straight motion is one question to
-        FCL, asked of what the object sweeps (see sweep.py); motions whose bounds stay farther off are not asked.
+        `opened` (m) on, the end of the opening move. Exact but for rounding: what the object sweeps on a straight
+        motion is measured (see sweep.py), unless bounds keep it farther off.
         """
         routes = points, after(points, opened)
         gaps = [self._between.gaps(route) for route in routes]
@@ -206,12 +234,9 @@ class Carried:
         starts = silhouette @ R.T + self._origin + ends[0]
         corners = np.concatenate([starts, starts + motion], 1)
         low, high = corners.min(1) - least, corners.max(1) + least
-        there_low, there_high = self.scene.triangles[body]
+        triangles, there_low, there_high = self.scene.triangles[body]
         there = ((there_low <= high.max(0)) & (there_high >= low.min(0))).all(1)
         if not there.any():
             return least
         starts = starts[((low <= there_high[there].max(0)) & (high >= there_low[there].min(0))).all(1)]
-        if not len(starts):
-            return least
-        swept = self.scene.solid(*parallelograms(starts, motion))
-        return min(least, self.scene.distance(swept, self.scene.objects[body]))
+        return float(swept_distance(starts, motion, triangles[there], least))

@@ -24,6 +24,8 @@ TOUCH = 0.005
 """Surfaces nearer than this (m) touch: what ground truth cannot tell from contact."""
 PATCH = 0.003
 """A contact patch is what lies within this much (m) of the closest (or deepest) place."""
+CLOSE = 0.01
+"""Of samples farther (m) than this from another object it is not asked how far they are."""
 THIN = 3
 """Every third sample is enough to find a patch and its direction."""
 GROUND = 0.012
@@ -124,19 +126,27 @@ class Overlap:
     of_a: Float[Array, "n 3"]
     of_b: Float[Array, "k 3"]
     """Samples (m, world, neither moved) that can come into the other object."""
+    depth_a: Float[Array, "n"]
+    depth_b: Float[Array, "k"]
+    """How deep (m) these are inside it, neither moved; negative outside, -CLOSE for all that are farther away."""
 
     @classmethod
     def of(cls, a: Placed, b: Placed, reach: float) -> Overlap:
         """For offsets of at most `reach` (m)."""
         reach += 1e-6
-        return cls(a, b, a.points[b.near(a.points, reach)], b.points[a.near(b.points, reach)])
+        of_a, of_b = a.points[b.near(a.points, reach)], b.points[a.near(b.points, reach)]
+        depth_a, depth_b = (-of.signed_distance(points, CLOSE)[0] for of, points in ((b, of_a), (a, of_b)))
+        return cls(a, b, of_a, of_b, np.maximum(depth_a, -CLOSE), np.maximum(depth_b, -CLOSE))
 
     def depth(self, offset: Float[Array, "3"], at_most: float = np.inf) -> float:
         """The depth (m) of the deepest surface sample of either in the other, with a moved by `offset` (m, world).
 
         0 when no sample of one lies in the other. `at_most` is what the caller knows it cannot exceed (m).
         """
-        of_a, of_b = self.of_a + offset, self.of_b - offset
+        moved = float(np.linalg.norm(offset)) + 1e-6
+        deepest = max(self.depth_a.max(initial=0.0), self.depth_b.max(initial=0.0))
+        least = max(0.0, deepest - moved) - moved  # a sample gets no deeper, nor less deep, than it is moved
+        of_a, of_b = self.of_a[self.depth_a >= least] + offset, self.of_b[self.depth_b >= least] - offset
         in_b = self.b.deepest(of_a[self.b.near(of_a, 0.0)], at_most, 0.0)
         return self.a.deepest(of_b[self.a.near(of_b, 0.0)], at_most, in_b)
 

@@ -5,7 +5,7 @@ straight, or the shortest of several arches pulled taut, or RRT-Connect ─ few 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -31,7 +31,7 @@ class PathConfig:
     """Metres that a goal may be higher for being a metre nearer to the middle of the target."""
     margins: tuple[float, ...] = (0.008, 0.003, 0.0)
     """Distance kept from everything while carrying: the first that allows a path."""
-    raise_step: float = 0.005
+    raise_step: float = 0.01
     raise_limit: float = 0.25
     """How far a goal is raised, or a lift prolonged, until it is clear."""
     sidesteps: tuple[float, ...] = (0.0, 30.0, 60.0)
@@ -45,10 +45,11 @@ class PathConfig:
     """An alternative is at most this many times as long as the path."""
     apart: float = 0.06
     """And somewhere at least this far from all of it, and of every other alternative."""
-    room: float = 0.15
-    """Room for RRT-Connect to the sides of the straight line from start to goal, and beyond both."""
-    ceilings: tuple[float, ...] = (0.03, 0.15, 0.35)
-    """Room for RRT-Connect above the higher of start and goal: the first that allows a path, so that it stays low."""
+    room: float = 0.4
+    """Room for RRT-Connect to the sides of the straight line from start to goal, and beyond both: out of a shelf and in
+    under another of its boards takes more than its depth."""
+    ceiling: float = 0.35
+    """And above the higher of start and goal."""
     reach: float = 0.08
     """Longest motion that RRT-Connect adds at a time."""
     iterations: int = 300
@@ -56,7 +57,7 @@ class PathConfig:
     spacing: float = 0.02
     """Of the places that shortcuts join."""
     step: float = 0.002
-    """Collision checks along a motion while planning are at most this far apart; with a margin, half of that."""
+    """Collision checks along a motion while planning are at most this far apart; with a margin, as far as that."""
     recheck: float = 0.001
     """And in the proof of the final polyline."""
     epsilon: float = 0.005
@@ -74,10 +75,11 @@ class Crossing:
     """
 
     carried: Carried
-    target: int
+    target: int | None
     start: Float[Array, "3"]
     goal: Float[Array, "3"]
     margin: float
+    seed: int
     config: PathConfig
 
     @cached_property
@@ -104,14 +106,19 @@ class Crossing:
     def _among_others(self) -> Carried:
         return Carried(self.carried.scene, self.carried.source, ignored=self.target)
 
-    def routes(self, seed: int) -> list[Float[Array, "w 3"]]:
-        """Proved polylines of few places from the origin to `end`, truly different from one another, shortest first."""
+    def routes(self, gets_out: Callable[[], bool]) -> list[Float[Array, "w 3"]]:
+        """Proved polylines of few places from the origin to `end`, truly different from one another, shortest first.
+
+        RRT-Connect is asked last, and only where the source gets out of its place at all.
+        """
         config = self.config
         straight = np.stack([np.zeros(3), self.end])
         if self.free(straight):
             return [r for r in [straight] if self._proved(r)]
         bulges = np.arange(config.bulge_step, config.bulge_limit + 1e-9, config.bulge_step)
-        found = self._finished(arches(self.end, self.free, config.leans, bulges)) or self._finished(self._planned(seed))
+        found = self._finished(arches(self.end, self.free, config.leans, bulges))
+        if not found and gets_out():
+            found = self._finished(self.planned())
         kept: dict[str, Float[Array, "w 3"]] = {}
         for route in found:
             others = list(kept.values())
@@ -121,7 +128,7 @@ class Crossing:
                 kept[way(route)] = route
         return list(kept.values())
 
-    def _finished(self, routes: Iterator[Float[Array, "w 3"]]) -> list[Float[Array, "w 3"]]:
+    def _finished(self, routes: Iterable[Float[Array, "w 3"]]) -> list[Float[Array, "w 3"]]:
         """Routes pulled taut and simplified, those that prove free, shortest first."""
         pulled = (taut(route, self.free, self.config.spacing) for route in routes)
         few = (few_waypoints(route, self.free, self.config.epsilon) for route in pulled)
@@ -130,17 +137,14 @@ class Crossing:
     def _proved(self, route: Float[Array, "w 3"]) -> bool:
         return self.carried.free_along(self.start + route @ self.R.T, self.config.recheck)
 
-    def bounds(self, ceiling: float) -> Float[Array, "2 3"]:
-        """Lowest and highest places a planner may visit, up to `ceiling` (m) above the higher end."""
-        room = self.config.room
-        low, high = np.minimum(0.0, self.end), np.maximum(0.0, self.end)
-        return np.stack([low - [room, room, 0.0], high + [room, room, ceiling]])
+    def planned(self) -> list[Float[Array, "w 3"]]:
+        """RRT-Connect's route, or none."""
+        reach, budget = self.config.reach, self.config.iterations
+        route = rrt_connect(self.end, self.bounds, self.free, self.seed, reach=reach, iterations=budget)
+        return [] if route is None else [route]
 
-    def _planned(self, seed: int) -> Iterator[Float[Array, "w 3"]]:
-        """RRT-Connect's route under the lowest ceiling with any."""
-        for ceiling in self.config.ceilings:
-            bounds, reach, budget = self.bounds(ceiling), self.config.reach, self.config.iterations
-            route = rrt_connect(self.end, bounds, self.free, seed, reach=reach, iterations=budget)
-            if route is not None:
-                yield route
-                return
+    @cached_property
+    def bounds(self) -> Float[Array, "2 3"]:
+        """Lowest and highest places a planner may visit."""
+        room, low, high = self.config.room, np.minimum(0.0, self.end), np.maximum(0.0, self.end)
+        return np.stack([low - [room, room, 0.0], high + [room, room, self.config.ceiling]])

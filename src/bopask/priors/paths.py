@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -53,13 +54,14 @@ def plan_paths(
     start_enclosed      the source touches nothing, and something is in the way of every first move
     goal_blocked        no place over the target, up to the limit, has room for the source
     out_of_budget       start and goal are free, and neither an arch nor RRT-Connect's iterations (a count, not a
-                        clock) joined them. Sampling cannot prove that there is no way, so none is claimed.
+                        clock) joined them; or these did not bring the source up over everything, which is asked once a
+                        source. Sampling cannot prove that there is no way, so none is claimed.
 
     A pair's result depends on the layout, the pair and the seed only. After BOP-Ask (arXiv 2511.16857): RRT in 3D for
     every pair, paths that meet neighbours dropped, Ramer-Douglas-Peucker.
     """
     config = config or PathConfig()
-    n, paths, skips = len(layout.obj_ids), {}, []
+    n, ids, paths, skips = len(layout.obj_ids), layout.obj_ids.tolist(), {}, []
     scene = Scene(layout, models) if layout.world else None
     placed = place(layout, models) if layout.world else []
     tops = [spots(m, T) for m, T in zip(scene.models, scene.T_world_obj, strict=True)] if scene else []
@@ -69,12 +71,12 @@ def plan_paths(
         elif rests_on[:, source].any():
             start = "carries_another"
         else:
-            start = Start.of(scene, placed, source, config)
+            start = Start.of(scene, placed, source, seed_for(seed, "start", (ids, source)), config)
         for target in range(n):
             if target == source:
                 continue
-            key = (layout.obj_ids.tolist(), source, target)
-            path = start if isinstance(start, str) else _path(start, tops[target], target, seed_for(seed, "path", key))
+            of = seed_for(seed, "path", (ids, source, target))
+            path = start if isinstance(start, str) else _path(start, tops[target], target, of)
             if isinstance(path, str):
                 skips.append(Skip(f"{layout.key}/{source}-{target}", "path", path))
             else:
@@ -107,10 +109,11 @@ class Start:
     clear: Mapping[float, Float[Array, "3"]]
     """For each margin that allows one: an offset free with it, to which the lift is prolonged."""
     base: Float[Array, "3"]
+    seed: int
     config: PathConfig
 
     @classmethod
-    def of(cls, scene: Scene, placed: list[Placed], source: int, config: PathConfig) -> Start | str:
+    def of(cls, scene: Scene, placed: list[Placed], source: int, seed: int, config: PathConfig) -> Start | str:
         carried = Carried(scene, source)
         opening = find_opening(carried, placed, config.opening)
         if isinstance(opening, str):
@@ -120,22 +123,32 @@ class Start:
             place = _cleared(carried, opening.move, margin, config)
             if place is not None:
                 clear[margin] = place
-        return cls(carried, opening, clear, base_point(scene.models[source], scene.T_world_obj[source]), config)
+        base = base_point(scene.models[source], scene.T_world_obj[source])
+        return cls(carried, opening, clear, base, seed, config)
 
-    def crossings(self, target: int, tops: Float[Array, "k 3"]) -> Iterator[Crossing]:
+    @cached_property
+    def gets_out(self) -> bool:
+        """Does RRT-Connect bring the source up over everything? What cannot leave its place, whatever the target, is
+        asked once."""
+        margin, clear = list(self.clear.items())[-1]
+        above = float(self.carried.scene.high[:, 2].max() - self.carried.low[2]) + self.config.hover
+        over = np.array([clear[0], clear[1], max(clear[2], above)])
+        return Crossing(self.carried, None, clear, over, margin, self.seed, self.config).planned() != []
+
+    def crossings(self, target: int, tops: Float[Array, "k 3"], seed: int) -> Iterator[Crossing]:
         """What is left to plan to a target with these tops: one problem for each margin that has a goal."""
         for margin, clear in self.clear.items():
             goal = _goal(self.carried, tops - self.base, margin, self.config)
             if goal is not None:
-                yield Crossing(self.carried, target, clear, goal, margin, self.config)
+                yield Crossing(self.carried, target, clear, goal, margin, seed, self.config)
 
 
 def _path(start: Start, tops: Float[Array, "k 3"], target: int, seed: int) -> Trajectory | str:
     reason = "goal_blocked"
-    for crossing in start.crossings(target, tops):
+    for crossing in start.crossings(target, tops, seed):
         reason = "out_of_budget"
         found = []
-        for route in crossing.routes(seed):
+        for route in crossing.routes(lambda: start.gets_out):
             points = _joined(start.opening.move, crossing.start + route @ crossing.R.T)
             opened = float(np.linalg.norm(start.opening.move))
             clearance = start.carried.clearance(points, opened, start.config.touch)
@@ -166,15 +179,11 @@ def _goal(carried: Carried, tops: Float[Array, "k 3"], margin: float, config: Pa
     The lowest place, where a metre aside from the middle weighs as much as `config.aside` metres of height.
     """
     heights = config.hover + np.arange(0.0, config.raise_limit + 1e-9, config.raise_step)
-    best, least = None, np.inf
-    for top in tops:
-        aside = config.aside * float(np.linalg.norm((top - tops[0])[:2]))
-        lower = heights[top[2] + heights + aside < least - 1e-6]  # of equals the first
-        places = top + lower[:, None] * UP
-        k = carried.first_free(places, margin)
-        if k is not None:
-            best, least = places[k], float(places[k, 2]) + aside
-    return best
+    places = (tops[:, None] + heights[:, None] * UP).reshape(-1, 3)
+    aside = config.aside * np.linalg.norm((places - tops[0])[:, :2], axis=1)
+    places = places[np.argsort((places[:, 2] + aside).round(6), kind="stable")]
+    k = carried.first_free(places, margin)
+    return None if k is None else places[k]
 
 
 def _joined(move: Float[Array, "3"], route: Float[Array, "w 3"]) -> Float[Array, "k 3"]:

@@ -59,7 +59,7 @@ def at(places: Float[Array, "n 3"], *of: Array) -> tuple[Pairs, Pairs]:
     m, d = tables.after.shape
     parting, cells = np.arange(m * d) % d, np.arange(len(tables.cells))
     near = Near(np.arange(m), parting, d * np.arange(m + 1), cells, tables.first_cell)
-    meet, nest, _ = _undecided(places, np.zeros((1, 3)), 0.0, near, tables, 0, len(places) * m)
+    meet, nest, _ = _undecided(places, np.zeros((1, 3)), 0.0, near, tables, len(places), 0, len(places) * m)
     return meet, nest
 
 
@@ -69,17 +69,19 @@ def along(
     step: float,
     shifts: Float[Array, "s 3"],
     margin: float,
+    nested: int,
     first: int,
     most: int,
     *of: Array,
 ) -> tuple[Pairs, Pairs, int]:
     """The same for places at most `step` (m) apart along a polyline, each with each of these shifts, the first of which
     is none, and no other is longer than `margin` (m). By shift, from a first question on until some are found; with
-    the question to go on with, -1 after the last."""
+    the question to go on with, -1 after the last. Of the first `nested` places it is said whether one may lie within
+    another."""
     tables = Tables(*of)
     near = _near(points, margin, tables)
     places = _places(points, step) if len(near.others) else np.empty((0, 3))
-    return _undecided(places, shifts, margin, near, tables, first, most)
+    return _undecided(places, shifts, margin, near, tables, nested, first, most)
 
 
 @njit(cache=True)
@@ -120,6 +122,7 @@ def _undecided(
     margin: float,
     near: Near,
     tables: Tables,
+    nested: int,
     first: int,
     most: int,
 ) -> tuple[Pairs, Pairs, int]:
@@ -140,7 +143,7 @@ def _undecided(
         if i < end:
             last[q] = i
             continue
-        if _overlap(offset, offset, tables.nests[other]):
+        if k < nested and _overlap(offset, offset, tables.nests[other]):
             _note(nest_at[m], nest[m], offset, k, other)
             m += 1
         for d in range(3):

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from bopask.arrays import Array
 from bopask.geometry.mesh import face_normals
 from bopask.nouns import Model
+from bopask.priors.closest import closest
 from bopask.rng import rng_for
 
 SPACING = 0.002
@@ -30,8 +31,6 @@ PROBES = 12
 """Points whose distances are asked first, or at a time."""
 ROOMS = 400
 """Known rooms kept of an object's outside, the largest."""
-AT_ONCE = 8_000
-"""Pairs of point and triangle measured at once: what fits the processor's cache. Changes the speed alone."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,8 @@ class Surface:
     """The triangle a sample lies on."""
     beside: Int[Array, "f 4"]
     """A triangle and the three that share an edge with it (itself at an open edge)."""
-    corners: Float[Array, "3 3 f"]
-    """Corner, coordinate, triangle: numpy runs along its last axis, and over three numbers at a time it crawls."""
-    face_normals: Float[Array, "3 f"]
+    triangles: Float[Array, "f 3 3"]
+    face_normals: Float[Array, "f 3"]
     spacing: float
     """Mean distance (m) of neighbouring samples."""
 
@@ -86,49 +84,9 @@ class Surface:
     def _signed_distance(
         self, points: Float[Array, "m 3"], candidates: int
     ) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
-        step = max(1, AT_ONCE // (4 * candidates))
-        parts = [self._measured(points[at : at + step], candidates) for at in range(0, len(points), step)]
-        distances, normals = zip(*parts, strict=True)
-        return np.concatenate(distances), np.concatenate(normals)
-
-    def _measured(self, points: Float[Array, "m 3"], candidates: int) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
         _, near = self.tree.query(points, k=candidates)
-        faces = self.beside[self.on[near]].reshape(len(points), -1)
-        around = faces, *self._apart(points, faces)
-        faces, distance, side = (
-            np.concatenate(pair, 1) for pair in zip(around, self._downhill(points, *around), strict=True)
-        )
-        tied = distance <= distance.min(1, keepdims=True) + 1e-9
-        best = np.where(tied, np.abs(side), -1.0).argmax(1)[:, None]
-        signed = np.take_along_axis(distance * np.where(side < 0, -1.0, 1.0), best, 1)[:, 0]
-        return signed, self.face_normals[:, np.take_along_axis(faces, best, 1)[:, 0]].T
-
-    def _downhill(
-        self,
-        points: Float[Array, "m 3"],
-        faces: Int[Array, "m k"],
-        distance: Float[Array, "m k"],
-        side: Float[Array, "m k"],
-    ) -> tuple[Int[Array, "m 4"], Float[Array, "m 4"], Float[Array, "m 4"]]:
-        """From the nearest triangle on to its neighbours while one is nearer: the last and those beside it."""
-        rows = np.arange(len(points))
-        around = self.beside[faces[rows, distance.argmin(1)]]
-        least, apart = distance.min(1), np.empty((2, len(points), 4))
-        while len(rows):
-            apart[:, rows] = self._apart(points[rows], around[rows])
-            found = apart[0, rows]
-            nearer = found.min(1) < least[rows] - 1e-9
-            rows, found = rows[nearer], found[nearer]
-            least[rows] = found.min(1)
-            around[rows] = self.beside[around[rows, found.argmin(1)]]
-        return around, apart[0], apart[1]
-
-    def _apart(
-        self, points: Float[Array, "m 3"], faces: Int[Array, "m k"]
-    ) -> tuple[Float[Array, "m k"], Float[Array, "m k"]]:
-        """Distance (m) of each point to its triangles, and how far it is from them along their normals."""
-        away = _away(points.T[..., None], np.take(self.corners, faces, axis=2))
-        return np.sqrt(_dot(away, away)), _dot(away, np.take(self.face_normals, faces, axis=1))
+        distance, face = closest(points, self.on[near], self.beside, self.triangles, self.face_normals)
+        return distance, self.face_normals[face]
 
     def deepest(self, points: Float[Array, "m 3"], at_most: float = np.inf, at_least: float = 0.0) -> float:
         """How far (m) the deepest of the points is inside; `at_least` when none is as deep. As `signed_distance`, for a
@@ -228,9 +186,8 @@ def _sample(model: Model) -> Surface:
     corners, first = np.unique(mesh.faces[proper], return_index=True)
     faces = np.concatenate([on, proper[first // 3]])
     points = np.concatenate([points, mesh.vertices[corners]])
-    corners_of, normals_of = np.ascontiguousarray(mesh.triangles.transpose(1, 2, 0)), np.ascontiguousarray(normals.T)
     spacing, beside = float(np.sqrt(areas.sum() / n)), _and_beside(mesh.faces)
-    return Surface(points, normals[faces], cKDTree(points), faces, beside, corners_of, normals_of, spacing)
+    return Surface(points, normals[faces], cKDTree(points), faces, beside, mesh.triangles, normals, spacing)
 
 
 def _and_beside(faces: Int[Array, "f 3"]) -> Int[Array, "f 4"]:
@@ -241,22 +198,3 @@ def _and_beside(faces: Int[Array, "f 3"]) -> Int[Array, "f 4"]:
     beside = np.arange(len(edges)) // 3
     beside[order[twins]], beside[order[twins + 1]] = order[twins + 1] // 3, order[twins] // 3
     return np.concatenate([np.arange(len(faces))[:, None], beside.reshape(-1, 3)], 1)
-
-
-def _away(p: Float[Array, "3 m 1"], corners: Float[Array, "3 3 m k"]) -> Float[Array, "3 m k"]:
-    """To each point from the closest place of each triangle: one inside it, or the nearest of its three edges'."""
-    edges, to_p = corners[[1, 2, 0]] - corners, p - corners
-    along, squared = _dot(to_p, edges), _dot(edges, edges)
-    ab, ac, aa, bb = edges[0], -edges[2], squared[0], squared[2]
-    cc, pa, pb = _dot(ab, ac), along[0], _dot(to_p[0], ac)
-    area = np.maximum(aa * bb - cc * cc, 1e-30)
-    u, v = (bb * pa - cc * pb) / area, (aa * pb - cc * pa) / area
-    from_edges = p - (corners + np.clip(along / np.maximum(squared, 1e-30), 0.0, 1.0)[:, None] * edges)
-    nearest = _dot(from_edges, from_edges).argmin(0)
-    from_edge = np.take_along_axis(from_edges, nearest[None, None], 0)[0]
-    return np.where((u >= 0) & (v >= 0) & (u + v <= 1), p - (corners[0] + u * ab + v * ac), from_edge)
-
-
-def _dot(a: Float[Array, "... 3 m k"], b: Float[Array, "... 3 m k"]) -> Float[Array, "... m k"]:
-    product = a * b
-    return np.asarray(product[..., 0, :, :] + product[..., 1, :, :] + product[..., 2, :, :])

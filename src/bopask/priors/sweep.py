@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from bopask.arrays import Array
 from bopask.geometry.mesh import Mesh, face_normals
@@ -56,12 +56,3 @@ def _edges(mesh: Mesh) -> Edges:
     normals, _ = face_normals(mesh)
     always = (count != 2) | (directed[a] == directed[b]).all(1)
     return Edges(mesh.vertices[ends], normals[np.stack([face[a], face[b]], -1)], always)
-
-
-def parallelograms(
-    ends: Float[Array, "s 2 3"], motion: Float[Array, "3"]
-) -> tuple[Float[Array, "v 3"], Int[Array, "f 3"]]:
-    """Vertices and triangles of what edges sweep when they move by `motion`."""
-    vertices = np.concatenate([ends, ends + motion], 1).reshape(-1, 3)
-    quads = 4 * np.arange(len(ends))[:, None, None] + np.array([[0, 1, 3], [0, 3, 2]])
-    return vertices, quads.reshape(-1, 3).astype(np.int32)

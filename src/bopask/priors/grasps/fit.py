@@ -12,6 +12,7 @@ from bopask.geometry import se3
 from bopask.priors.grasps import kernels
 from bopask.priors.grasps.contacts import Points
 from bopask.priors.grasps.gripper import Gripper
+from bopask.priors.runs import order, runs
 
 CHUNK = 256
 SKIN = 0.002
@@ -84,8 +85,8 @@ def held(
     gripper: Gripper,
 ) -> Pads:
     """What the pads hold when they close on contacts `width` apart (m) at z = `depth` (m)."""
-    points, T_obj_grasp = points[kernels.order(points.at)], np.ascontiguousarray(T_obj_grasp)
-    within = kernels.runs(points.at, points.at)
+    points, T_obj_grasp = points[order(points.at)], np.ascontiguousarray(T_obj_grasp)
+    within = runs(points.at, points.at)
     radius = np.full(len(width), SKIN)
     for at in range(0, len(width), CHUNK):
         some = slice(at, at + CHUNK)

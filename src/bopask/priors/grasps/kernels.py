@@ -6,43 +6,15 @@ it. Knows no object and no gripper, only arrays.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from numba import njit
-from scipy.spatial import cKDTree
 
 from bopask.arrays import Array
+from bopask.priors.runs import RUN, Runs
 
-RUN = 16
-"""Triangles or points a run, and runs a run of runs."""
 HAIR = 1e-5
 """What is nearer than this (m) to the border of meeting and missing is left open."""
-
-
-class Runs(NamedTuple):
-    """Bounds (m) of runs of `RUN` consecutive things, and of `RUN` consecutive runs."""
-
-    low: Float[Array, "r 3"]
-    high: Float[Array, "r 3"]
-    lows: Float[Array, "q 3"]
-    highs: Float[Array, "q 3"]
-
-
-def runs(low: Float[Array, "n 3"], high: Float[Array, "n 3"]) -> Runs:
-    """Of things with these bounds (m), in the order given."""
-    low, high = _every(np.minimum, low), _every(np.maximum, high)
-    return Runs(low, high, _every(np.minimum, low), _every(np.maximum, high))
-
-
-def _every(ufunc: np.ufunc, values: Float[Array, "n 3"]) -> Float[Array, "r 3"]:
-    return np.asarray(ufunc.reduceat(values, np.arange(0, len(values), RUN), axis=0))
-
-
-def order(points: Float[Array, "n 3"]) -> Int[Array, "n"]:
-    """Neighbours in space one after another: as a k-d tree's leaves hold them."""
-    return np.asarray(cKDTree(points).indices)
 
 
 @njit(cache=True)

@@ -16,6 +16,7 @@ from bopask.geometry import se3
 from bopask.nouns import Model
 from bopask.priors.collision import bvh
 from bopask.priors.grasps import kernels
+from bopask.priors.runs import Runs, runs, triangles_of
 
 
 def touches(
@@ -23,22 +24,21 @@ def touches(
 ) -> Bool[Array, "g"]:
     """True for a grasp any of whose boxes (grasp frame, m), grown by `margin` (m), touches the object's surface."""
     boxes = boxes + np.array([[-margin], [margin]])
-    hit, near = kernels.meetings(*_surface(model), np.ascontiguousarray(T_obj_grasp), boxes)
+    hit, near = kernels.meetings(triangles_of(model), _runs_of(model), np.ascontiguousarray(T_obj_grasp), boxes)
     rows = np.flatnonzero(np.any(near, axis=1))
     hit[rows] = _meet(model, se3.inverse(T_obj_grasp[rows]), boxes[rows], near[rows])
     return np.asarray(hit)
 
 
-_SURFACES: dict[str, tuple[Float[Array, "f 3 3"], kernels.Runs]] = {}
+_RUNS: dict[str, Runs] = {}
 
 
-def _surface(model: Model) -> tuple[Float[Array, "f 3 3"], kernels.Runs]:
-    """An object's triangles (m), neighbours together, and the bounds of runs of them: shared within the process."""
-    if model.sha256 not in _SURFACES:
-        triangles = model.mesh.triangles
-        triangles = triangles[kernels.order(triangles.mean(1))]
-        _SURFACES[model.sha256] = triangles, kernels.runs(triangles.min(1), triangles.max(1))
-    return _SURFACES[model.sha256]
+def _runs_of(model: Model) -> Runs:
+    """The bounds of runs of an object's triangles: shared within the process."""
+    if model.sha256 not in _RUNS:
+        triangles = triangles_of(model)
+        _RUNS[model.sha256] = runs(triangles.min(1), triangles.max(1))
+    return _RUNS[model.sha256]
 
 
 def _meet(
