@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from numba import njit
 
 from bopask.arrays import Array
+from bopask.geometry.vector import dot
 
 Pairs = tuple[Float[Array, "p 3"], Int[Array, "p 2"]]
 """Offsets, and of which place and of which of the others each is."""
@@ -92,7 +93,7 @@ def _near(points: Float[Array, "w 3"], margin: float, tables: Tables) -> Near:
     least, most = np.full(len(directions), np.inf), np.full(len(directions), -np.inf)
     for d in range(len(directions)):
         for k in range(len(points)):
-            shift[k, d] = s = _dot(points[k], directions[d])
+            shift[k, d] = s = dot(points[k], directions[d])
             least[d], most[d] = min(least[d], s - margin), max(most[d], s + margin)
     others, n = np.empty(m, np.int64), 0
     parting, n_parting = np.empty(after.size, np.int64), np.zeros(m + 1, np.int64)
@@ -147,7 +148,7 @@ def _undecided(
             _note(nest_at[m], nest[m], offset, k, other)
             m += 1
         for d in range(3):
-            moved[d] = _dot(offset, directions[tables.own[other] + d])
+            moved[d] = dot(offset, directions[tables.own[other] + d])
         for c in range(near.first_cell[q], near.first_cell[q + 1]):
             if _overlap(moved, moved, tables.cells[near.cells[c]]):
                 _note(meet_at[n], meet[n], offset, k, other)
@@ -198,7 +199,7 @@ def _parts(
     i = last
     while i < end:
         d = parting[i]
-        s = _dot(offset, directions[d])
+        s = dot(offset, directions[d])
         if s < before[d] - margin or s > after[d] + margin:
             break
         i, first = first, first + 1
@@ -212,7 +213,7 @@ def _places(points: Float[Array, "w 3"], step: float) -> Float[Array, "n 3"]:
     counts, n = np.ones(len(points), np.int64), 0
     for k in range(len(points) - 1):
         towards = points[k + 1] - points[k]
-        counts[k] = max(1, int(np.ceil(np.sqrt(_dot(towards, towards)) / step - 1e-9)))
+        counts[k] = max(1, int(np.ceil(np.sqrt(dot(towards, towards)) / step - 1e-9)))
     fine = np.empty((np.sum(counts), 3))
     for k in range(len(points)):
         towards = points[min(k + 1, len(points) - 1)] - points[k]
@@ -250,8 +251,3 @@ def _overlap(low: Float[Array, "3"], high: Float[Array, "3"], box: Float[Array, 
     for d in range(3):
         apart = apart or high[d] < box[0, d] or low[d] > box[1, d]
     return not apart
-
-
-@njit(cache=True)
-def _dot(a: Float[Array, "3"], b: Float[Array, "3"]) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
