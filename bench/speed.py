@@ -213,7 +213,7 @@ def check(things: Sequence[recipe.Thing], scene: Scene) -> None:
     print(f"is an object free among {len(things) - 1} others, places a second:")
     for what, tried, (by_fcl, by_ours) in (
         ("asked one by one", len(things) * PLACES, one),
-        ("free ones, all known before", n, together),
+        ("free ones, all at once", n, together),
     ):
         print(f"  {what}: FCL raw {tried / by_fcl:,.0f}, ours {tried / by_ours:,.0f}")
 

@@ -10,13 +10,13 @@ from scipy.spatial import cKDTree
 
 from bopask.geometry import se3
 from bopask.geometry.mesh import Mesh
-from bopask.priors.collision import tree
+from bopask.priors import collision
 from bopask.priors.grasps import kernels
 from bopask.priors.grasps.contacts import Points, surface_points
 from bopask.priors.grasps.fit import FACING, SKIN, held
 from bopask.priors.grasps.gripper import load_gripper
 from bopask.priors.grasps.in_scene import lowest_point, swept_boxes
-from bopask.priors.runs import order, runs
+from bopask.priors.tree import tree
 
 PANDA = load_gripper()
 RING = trimesh.creation.annulus(0.03, 0.05, 0.04, sections=48)
@@ -38,9 +38,8 @@ def test_what_is_sure_of_a_box_is_what_fcl_says(seed: int, which: int) -> None:
     shape, rng = SHAPES[which], np.random.default_rng(seed)
     T, width, opening = hands(rng, 40, 0.05)
     boxes = swept_boxes(PANDA, opening, width, 0.06)
-    triangles = np.array(shape.triangles)[order(shape.triangles_center)]
-    sure, left = kernels.meetings(triangles, runs(triangles.min(1), triangles.max(1)), T, boxes)
-    obj = fcl.CollisionObject(tree(np.array(shape.vertices), np.array(shape.faces)))
+    sure, left = kernels.meetings(tree(np.array(shape.triangles)), T, boxes)
+    obj = fcl.CollisionObject(collision.tree(np.array(shape.vertices), np.array(shape.faces)))
     for g, (place, some) in enumerate(zip(se3.inverse(T), boxes, strict=True)):
         obj.setTransform(fcl.Transform(np.ascontiguousarray(place[:3, :3]), place[:3, 3]))
         each = [fcl.CollisionObject(fcl.Box(*(b[1] - b[0])), fcl.Transform(b.mean(0))) for b in some]
@@ -53,7 +52,7 @@ def test_on_the_border_nothing_is_sure() -> None:
     square = np.array([[[-1.0, -1, 0], [1, -1, 0], [0, 1, 0]]])
     for gap, expected in ((-1e-4, (True, False)), (0.0, (False, True)), (1e-4, (False, False))):
         box = np.array([[[[-0.1, -0.1, gap], [0.1, 0.1, gap + 0.2]]]])
-        sure, left = kernels.meetings(square, runs(square.min(1), square.max(1)), np.eye(4)[None], box)
+        sure, left = kernels.meetings(tree(square), np.eye(4)[None], box)
         assert (sure[0], left[0, 0]) == expected
 
 

@@ -36,6 +36,7 @@ from bopask.priors.crossing import PathConfig
 from bopask.priors.paths import base_point, plan_paths
 from bopask.priors.planner import few_waypoints, rrt_connect, shortcut
 from bopask.priors.surface import surface
+from bopask.priors.tree import tree as boxed
 from bopask.priors.ways import differ, way
 
 BRICK = block(1, 0.10, 0.06, 0.04)
@@ -176,8 +177,8 @@ def test_what_edges_sweep_is_as_far_from_triangles_as_fcl_says(seed, how):
     a, b = fcl.CollisionObject(swept), fcl.CollisionObject(others)
     met = fcl.collide(a, b, fcl.CollisionRequest(), fcl.CollisionResult())
     far = 0.0 if met else fcl.distance(a, b, fcl.DistanceRequest(), fcl.DistanceResult())
-    assert swept_distance(starts, motion, triangles, np.inf) == pytest.approx(far, abs=1e-7)
-    assert swept_distance(starts, motion, triangles, far / 2) == far / 2  # what is known to be nearer stays
+    assert swept_distance(starts, motion, *boxed(triangles), np.inf) == pytest.approx(far, abs=1e-7)
+    assert swept_distance(starts, motion, *boxed(triangles), far / 2) == far / 2  # what is known to be nearer stays
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -10,76 +10,75 @@ from jaxtyping import Float
 from numba import njit
 
 from bopask.arrays import Array
-from bopask.geometry.vector import Vector, dot, minus, moved
-from bopask.priors.runs import RUN
+from bopask.geometry.vector import Vector, cross, dot, minus, moved, plus, sizes, times
+from bopask.priors.tree import ROOM, box_at
 
 
 @njit(cache=True)
 def swept_distance(
-    starts: Float[Array, "s 2 3"], motion: Float[Array, "3"], triangles: Float[Array, "t 3 3"], least: float
+    starts: Float[Array, "s 2 3"],
+    motion: Float[Array, "3"],
+    boxes: Float[Array, "n 6"],
+    triangles: Float[Array, "f 3 3"],
+    least: float,
 ) -> float:
-    """The smallest distance (m) of triangles to what edges sweep when they move by `motion`, or `least` where that is
-    less; 0 where they meet. Exact but for rounding.
+    """The smallest distance (m) of a tree's triangles to what edges sweep when they move by `motion`, or `least` where
+    that is less; 0 where they meet. Exact but for rounding.
 
-    Fast where triangles that are neighbours follow one another. Measured in a frame that looks along the motion: there
-    the bounds of what an edge sweeps are narrow.
+    Args:
+        boxes, triangles: of a Tree.
     """
-    R, travel, k = np.zeros((3, 3)), np.sqrt(dot(motion, motion)), int(np.abs(motion).argmin())
-    R[0] = motion / travel
-    R[1, k - 2], R[1, k - 1] = -R[0, k - 1], R[0, k - 2]
-    R[1] /= np.sqrt(dot(R[1], R[1]))
-    R[2] = np.cross(R[0], R[1])
-    edges, faces = _turned(starts, R), _turned(triangles, R)
-    lows, highs = _bounds(faces)
-    swept, low, high = np.empty((4, 3)), np.empty(3), np.empty(3)
-    for edge in edges:
-        swept[0], swept[1], swept[2], swept[3] = edge[0], edge[1], edge[1], edge[0]
-        swept[2:, 0] += travel
-        for k in range(3):
-            low[k], high[k] = swept[:, k].min(), swept[:, k].max()
-        for r in range(len(lows)):
-            if _gap(low, high, lows[r], highs[r]) < least * least:
-                for f in range(r * RUN, min(len(faces), (r + 1) * RUN)):
-                    if _gap(low, high, *_bounds_of(faces[f])) < least * least:
-                        least = min(least, _apart(swept, faces[f]))
+    travel, waiting, leaf = np.sqrt(dot(motion, motion)), np.empty(ROOM, np.int64), len(triangles)
+    x, swept = (motion[0] / travel, motion[1] / travel, motion[2] / travel), np.empty((4, 3))
+    for edge in starts:
+        swept[0], swept[1], swept[2], swept[3] = edge[0], edge[1], edge[1] + motion, edge[0] + motion
+        # a frame that looks along the motion, over what is swept: there its box is flat
+        along = minus(edge[1], edge[0])
+        y = _upright(x, moved(along, -dot(along, x), x))
+        axes, corner = (x, y, cross(x, y)), (edge[0, 0], edge[0, 1], edge[0, 2])
+        ahead, aside = dot(along, x), dot(along, y)
+        half = (travel + abs(ahead)) / 2, aside / 2, 0.0
+        middle, slopes = ((travel + ahead) / 2, aside / 2, 0.0), sizes(axes)
+        center = moved(moved(corner, 0.5, along), 0.5, motion)
+        spread = plus(_halved(along), _halved(motion))
+        n, waiting[0] = 1, 1
+        while n:
+            n -= 1
+            k = waiting[n]
+            there, wide = box_at(boxes, k)
+            if _gap(minus(there, center), plus(spread, wide)) >= least * least:
+                continue
+            away = minus(times(axes, minus(there, corner)), middle)
+            if _gap(away, plus(half, times(slopes, wide))) >= least * least:
+                continue
+            if k < leaf:
+                waiting[n], waiting[n + 1], n = 2 * k, 2 * k + 1, n + 2
+            else:
+                least = min(least, _apart(swept, triangles[k - leaf]))
     return least
 
 
 @njit(cache=True)
-def _turned(points: Float[Array, "n c 3"], R: Float[Array, "3 3"]) -> Float[Array, "n c 3"]:
-    turned = np.empty_like(points)
-    for i in range(points.shape[0]):
-        for c in range(points.shape[1]):
-            for k in range(3):
-                turned[i, c, k] = dot(R[k], points[i, c])
-    return turned
+def _halved(a: Vector) -> Vector:
+    """Half the sides of the box around it."""
+    return abs(a[0]) / 2, abs(a[1]) / 2, abs(a[2]) / 2
 
 
 @njit(cache=True)
-def _bounds(faces: Float[Array, "f 3 3"]) -> tuple[Float[Array, "r 3"], Float[Array, "r 3"]]:
-    """Of runs of faces (m)."""
-    lows, highs = np.full((2, -(-len(faces) // RUN), 3), np.inf)
-    highs[:] = -np.inf
-    for f in range(len(faces)):
-        low, high = _bounds_of(faces[f])
-        for k in range(3):
-            lows[f // RUN, k], highs[f // RUN, k] = min(lows[f // RUN, k], low[k]), max(highs[f // RUN, k], high[k])
-    return lows, highs
+def _upright(x: Vector, aside: Vector) -> Vector:
+    """A direction across x: of what is aside, or any where that is nothing."""
+    length = np.sqrt(dot(aside, aside))
+    if length < 1e-12:
+        aside = (-x[1], x[0], 0.0) if abs(x[2]) < 0.9 else (0.0, -x[2], x[1])
+        length = np.sqrt(dot(aside, aside))
+    return aside[0] / length, aside[1] / length, aside[2] / length
 
 
 @njit(cache=True)
-def _bounds_of(face: Float[Array, "3 3"]) -> tuple[Vector, Vector]:
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = face
-    return (min(ax, bx, cx), min(ay, by, cy), min(az, bz, cz)), (max(ax, bx, cx), max(ay, by, cy), max(az, bz, cz))
-
-
-@njit(cache=True)
-def _gap(low: Vector, high: Vector, there_low: Vector, there_high: Vector) -> float:
-    """Squared distance (m²) of two bounds."""
-    gap = 0.0
-    for k in range(3):
-        gap += max(low[k] - there_high[k], there_low[k] - high[k], 0.0) ** 2
-    return gap
+def _gap(away: Vector, reach: Vector) -> float:
+    """Squared distance (m²) of two boxes, at least: so far away in some frame, and so far they reach along its axes."""
+    x, y, z = max(abs(away[0]) - reach[0], 0.0), max(abs(away[1]) - reach[1], 0.0), max(abs(away[2]) - reach[2], 0.0)
+    return x * x + y * y + z * z
 
 
 @njit(cache=True)

@@ -1,8 +1,8 @@
 """One object carried among the others of its layout: is it free here, along there, how close does it pass?
 
-Whether it meets another is exact FCL, mesh against mesh, and the support is the half-space z < 0. Where surfaces do not
-meet but the bounds of one object lie within those of the other, a vertex tells whether it is inside the other's
-material. How near it passes, FCL says of places, and apart.py of the motions between them.
+Whether it meets another is exact, mesh against mesh (meet.py; FCL within a hair of touching), and the support is the
+half-space z < 0. Where surfaces do not meet but the bounds of one object lie within those of the other, a vertex tells
+whether it is inside the other's material. How near it passes, FCL says of places, and apart.py of the motions between.
 
 The object is only translated, so a state is its offset (m, world) from where it stands, and its bounds move rigidly:
 where those of two objects are apart, along the world's axes or along any other of the scene's directions, no mesh is
@@ -24,19 +24,18 @@ from bopask.nouns import Layout, Model
 from bopask.priors.apart import swept_distance
 from bopask.priors.bounds import Between, Bounds
 from bopask.priors.collision import bvh
-from bopask.priors.runs import triangles_of
+from bopask.priors.meet import MEETS, OPEN
 from bopask.priors.sieve import Pairs
 from bopask.priors.surface import Inside, surface
 from bopask.priors.sweep import edges
+from bopask.priors.tree import tree_of
 
 SUPPORT = -1
 """The support's number among the bodies; objects have their index in the layout."""
 STAR: Float[Array, "6 3"] = np.array([[0, 0, -1], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1]], float)
 """Free with a margin means free here and a margin away along each of the object's own axes."""
-AT_ONCE = 64
-"""Places compared by bounds at once, where the first that is free is looked for."""
 REMEMBERED = 200_000
-"""Answers of FCL that are kept of an object, and ends of free motions, at most: some 30 MB each."""
+"""Ends of free motions that are kept of an object, at most: some 30 MB."""
 
 
 class Scene:
@@ -48,9 +47,6 @@ class Scene:
         self.models = [models[int(o)] for o in layout.obj_ids]
         self.T_world_obj = np.ascontiguousarray(layout.T_world_obj)
         vertices = [transform(T, m.mesh.vertices) for T, m in zip(self.T_world_obj, self.models, strict=True)]
-        corners = [transform(T, triangles_of(m)) for T, m in zip(self.T_world_obj, self.models, strict=True)]
-        self.triangles = [(c, c.min(1), c.max(1)) for c in corners]
-        """Each object's triangles in the world (m), neighbours together, and their bounds."""
         self.low = np.array([v.min(0) for v in vertices]).reshape(-1, 3)
         self.high = np.array([v.max(0) for v in vertices]).reshape(-1, 3)
         self.bounds = Bounds(self.models, self.T_world_obj)
@@ -80,8 +76,6 @@ class Carried:
         self._between = Between(scene.bounds, source, self.others)
         self._insides: dict[int, Any] = {}
         self._object = scene.copy(source)
-        self._known = dict[tuple[int, bytes], bool]()
-        """Whether others are met at places asked about before: motions share their ends, and margins their goals."""
         self._outside = set[tuple[float, bytes]]()
         """Ends of free motions, and their margins (m): there the object lies within nothing, and nothing within it."""
         self._shifts = dict[float, tuple[Float[Array, "s 3"], float]]()
@@ -90,30 +84,30 @@ class Carried:
 
     def hits(self, offset: Float[Array, "3"]) -> set[int]:
         """The bodies that the object meets at an offset."""
-        self._object.setTranslation(self._origin + offset)
-        met = {i for i in self.others if self.scene.meet(self._object, self.scene.objects[i])}
-        _, nest = self._between.at(offset[None])
-        met |= {self.others[b] for _, b in nest[1] if self._buried(offset[None], self.others[b])}
+        found, nests = self._between.each(offset)
+        met = {body for body, how in zip(self.others, found.tolist(), strict=True) if how == MEETS}
+        met |= {self.others[b] for b in np.flatnonzero(found == OPEN) if self._touches(offset, int(b))}
+        met |= {self.others[b] for b in np.flatnonzero(nests) if self._buried(offset[None], self.others[b])}
         return met | {SUPPORT} if self.low[2] + offset[2] <= 0 else met
 
     def free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> bool:
         """True where the object meets nothing at any of the offsets, nor `margin` (m) beside them (see STAR)."""
-        if margin:
-            offsets = (margin * self._star[:, None] + offsets).reshape(-1, 3)
-        if self.low[2] + offsets[:, 2].min(initial=np.inf) <= 0:
+        shifts, lowest = self._around(margin)
+        if lowest + offsets[:, 2].min(initial=np.inf) <= 0:
             return False
-        return not self._meets(*self._between.at(offsets))
+        met, close, nest = self._between.at(offsets, shifts, margin)
+        return not (met or self._touch(close) or self._bury(nest))
 
     def first_free(self, offsets: Float[Array, "n 3"], margin: float = 0.0) -> int | None:
         """The first of the offsets at which the object is free, with the margin (m) too; None where it is nowhere."""
-        for start in range(0, len(offsets), AT_ONCE):
-            some = offsets[start : start + AT_ONCE]
-            (places, rows), _ = self._between.at(some)
-            of = np.searchsorted(rows[:, 0], np.arange(len(some) + 1)).tolist()
-            for k in range(len(some)):
-                here = slice(of[k], of[k + 1])
-                if not self._touches((places[here], rows[here])) and self.free(some[k : k + 1], margin):
-                    return start + k
+        shifts, lowest = self._around(margin)
+        rows = np.flatnonzero(lowest + offsets[:, 2] > 0)
+        offsets, k = offsets[rows], 0
+        while k < len(rows):
+            k, close, nest = self._between.first_free(offsets, shifts, margin, k)
+            if k < len(rows) and not (self._touch(close) or self._bury(nest)):
+                return int(rows[k])
+            k += 1
         return None
 
     def free_along(self, points: Float[Array, "w 3"], step: float, margin: float = 0.0) -> bool:
@@ -125,11 +119,12 @@ class Carried:
         shifts, lowest = self._around(margin)
         if lowest + min(points[:, 2].tolist()) <= 0:
             return False
+        met, close, nest = self._between.along(points, margin or step, shifts, margin)
+        if met or self._touch(close):
+            return False
         ends = [(margin, points[k].tobytes()) for k in (0, -1)]
-        asked = self._between.along(points, margin or step, shifts, margin, nest=self._outside.isdisjoint(ends))
-        for pairs in asked:
-            if self._meets(*pairs):
-                return False
+        if self._outside.isdisjoint(ends) and self._bury(nest):
+            return False
         if len(self._outside) >= REMEMBERED:
             self._outside.clear()
         self._outside.update(ends)
@@ -142,33 +137,18 @@ class Carried:
             self._shifts[margin] = shifts, float(self.low[2] + shifts[:, 2].min())
         return self._shifts[margin]
 
-    def _meets(self, meet: Pairs, nest: Pairs) -> bool:
-        """Does the object touch another at any of the first pairs, or is it inside another at any of the other pairs,
-        or another inside it?"""
-        if self._touches(meet):
-            return True
-        if not len(nest[0]):
-            return False
-        places, b = nest[0], nest[1][:, 1]
-        return any(self._buried(places[b == body], self.others[body]) for body in set(b.tolist()))
-
-    def _touches(self, pairs: Pairs) -> bool:
+    def _touch(self, close: Pairs) -> bool:
         """Does the object's surface meet another's at any of these pairs?"""
-        places, rows = pairs
-        if not len(rows):
-            return False
-        objects, others, known = self.scene.objects, self.others, self._known
-        for b, place in zip(rows[:, 1].tolist(), self._origin + places, strict=True):
-            asked = b, place.tobytes()
-            met = known.get(asked)
-            if met is None:
-                if len(known) >= REMEMBERED:
-                    known.clear()
-                self._object.setTranslation(place)
-                met = known[asked] = self.scene.meet(self._object, objects[others[b]])
-            if met:
-                return True
-        return False
+        return len(close[1]) > 0 and any(self._touches(offset, b) for offset, b in zip(*close, strict=True))
+
+    def _touches(self, offset: Float[Array, "3"], b: int) -> bool:
+        self._object.setTranslation(self._origin + offset)
+        return self.scene.meet(self._object, self.scene.objects[self.others[b]])
+
+    def _bury(self, nest: Pairs) -> bool:
+        """Is the object inside another at any of these pairs, or another inside it?"""
+        offsets, b = nest
+        return any(self._buried(offsets[b == other], self.others[other]) for other in set(b.tolist()))
 
     def _buried(self, offsets: Float[Array, "n 3"], body: int) -> bool:
         """At any of the offsets, where the bounds of one are within those of the other: is the object inside the
@@ -229,14 +209,8 @@ class Carried:
         travel = float(np.linalg.norm(motion))
         if travel < 1e-9:
             return least
-        R = self.scene.T_world_obj[self.source, :3, :3]
-        silhouette = edges(self.scene.models[self.source]).silhouette(motion / travel @ R)
-        starts = silhouette @ R.T + self._origin + ends[0]
-        corners = np.concatenate([starts, starts + motion], 1)
-        low, high = corners.min(1) - least, corners.max(1) + least
-        triangles, there_low, there_high = self.scene.triangles[body]
-        there = ((there_low <= high.max(0)) & (there_high >= low.min(0))).all(1)
-        if not there.any():
-            return least
-        starts = starts[((low <= there_high[there].max(0)) & (high >= there_low[there].min(0))).all(1)]
-        return float(swept_distance(starts, motion, triangles[there], least))
+        T_world_obj, T_world_body = self.scene.T_world_obj[[self.source, body]]
+        R_body_world, silhouette = T_world_body[:3, :3].T, edges(self.scene.models[self.source]).silhouette
+        starts = silhouette(motion / travel @ T_world_obj[:3, :3]) @ (R_body_world @ T_world_obj[:3, :3]).T
+        starts += R_body_world @ (self._origin + ends[0] - T_world_body[:3, 3])
+        return float(swept_distance(starts, R_body_world @ motion, *tree_of(self.scene.models[body]), least))

@@ -24,7 +24,7 @@ from bopask.priors.grasps.in_scene import InScene, Tried, judged, tried_grasps
 from bopask.priors.paths import plan_paths
 from bopask.store.files import key_of, to_json
 
-VERSION = 12
+VERSION = 13
 """Of the priors' meaning: part of every cache key."""
 
 

@@ -3,9 +3,9 @@
     start ─ opening move ─ on until clear ─ straight, or the shortest of several arches pulled taut, or RRT-Connect
           ─ few waypoints ─ over the target;  other arches that truly differ are alternatives
 
-Planning keeps a margin from everything; that is for looks. What is claimed is proved on the final polyline: exact FCL
-at every millimetre, nothing met but the contacts present at the start, and those only while they open; and after them
-a clearance that holds between those places too.
+Planning keeps a margin from everything; that is for looks. What is claimed is proved on the final polyline: meshes are
+compared at every millimetre, nothing is met but the contacts present at the start, and those only while they open; and
+after them there is a clearance that holds between those places too.
 
 The object keeps its orientation, so a path is a polyline of its *base point*: its underside below its box's centre.
 The line drawn of it starts at the object's foot and ends just above the target's top.

@@ -1,8 +1,9 @@
-"""Where a moved object may meet others at all, by bounds alone: compiled, for it is asked thousands of times a layout.
+"""Does an object, moved without turning, meet others? Compiled, for it is asked tens of thousands of times a layout.
 
-    a route of offsets ─ others near it, and what may part them there ─ its places ─ places and others left to FCL
+    a route of offsets ─ others near it, and what may part them there ─ its places ─ boxes and triangles of both (meet)
 
-Offsets are in metres, world. Nothing here decides that two things meet; what is left out, does not.
+Offsets are in metres, world. What is within a hair of meeting and missing is left to FCL, and whether one thing lies
+within another to its vertices.
 """
 
 from __future__ import annotations
@@ -11,30 +12,45 @@ from math import gcd
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from bopask.arrays import Array
 from bopask.geometry.vector import dot
+from bopask.priors.meet import FAR, MEETS, OPEN, meet
+from bopask.priors.tree import ONE, ROOM, ZERO, Tree
 
-Pairs = tuple[Float[Array, "p 3"], Int[Array, "p 2"]]
-"""Offsets, and of which place and of which of the others each is."""
+FEW = 8
+"""Pairs for which there is room at first."""
+Pairs = tuple[Float[Array, "p 3"], Int[Array, "p"]]
+"""Offsets, and the other at each."""
+Answer = tuple[bool, Pairs, Pairs]
+"""Whether something is surely met. If not: where something may be met; and where the bounds of one lie within those of
+another, and a vertex decides whether it does."""
 
 
 class Tables(NamedTuple):
-    """One object and the others, compared along directions (unit, world) and along the others' own axes. Metres."""
+    """One object and the others, compared along directions (unit, world) and by their trees. Metres."""
 
     directions: Float[Array, "d 3"]
     after: Float[Array, "m d"]
     """Moved by more than this along a direction, the object is beyond another."""
     before: Float[Array, "m d"]
-    own: Int[Array, "m"]
-    """The first of the three directions that are the axes of another."""
-    cells: Float[Array, "c 2 3"]
-    """Moved by between these along another's own axes, it overlaps a group of its triangles; of all others in turn."""
-    first_cell: Int[Array, "m1"]
     nests: Float[Array, "m 2 3"]
     """Moved by between these along the world's axes, the bounds of one lie within those of another."""
+    own: Int[Array, "m"]
+    """The first of the three directions that are the axes of another."""
+    R_other_obj: Float[Array, "m 3 3"]
+    t_other_obj: Float[Array, "m 3"]
+    """Where the object stands, not moved, in the frame of another."""
+    last: Int[Array, "m 2"]
+    """Triangles that met last, or -1."""
+    boxes: Float[Array, "n 6"]
+    triangles: Float[Array, "f 3 3"]
+    tree: Int[Array, "2"]
+    """Where among the boxes the tree of the object begins and ends (see `Trees`)..."""
+    trees: Int[Array, "m 2"]
+    """...and those of the others."""
 
 
 class Near(NamedTuple):
@@ -44,45 +60,56 @@ class Near(NamedTuple):
     parting: Int[Array, "t"]
     """Directions along which it may be apart; of all these others in turn."""
     first_parting: Int[Array, "q1"]
-    cells: Int[Array, "u"]
-    """Groups of its triangles that may be met; of all these others in turn."""
-    first_cell: Int[Array, "q1"]
 
 
 @njit(cache=True)
-def at(places: Float[Array, "n 3"], *of: Array) -> tuple[Pairs, Pairs]:
-    """Places and others that are not apart along any direction, by place; `of`: the columns of Tables.
-
-    First those where the object overlaps a group of the other's triangles too: FCL decides. Then those where the
-    bounds of one lie within those of the other: a vertex decides.
-    """
-    tables = Tables(*of)
-    m, d = tables.after.shape
-    parting, cells = np.arange(m * d) % d, np.arange(len(tables.cells))
-    near = Near(np.arange(m), parting, d * np.arange(m + 1), cells, tables.first_cell)
-    meet, nest, _ = _undecided(places, np.zeros((1, 3)), 0.0, near, tables, len(places), 0, len(places) * m)
-    return meet, nest
+def each(offset: Float[Array, "3"], *of: Array) -> tuple[Int[Array, "m"], Bool[Array, "m"]]:
+    """How the object at an offset stands to each of the others (see `meet`), and whether one may lie within the other.
+    `of`: the columns of Tables."""
+    tables, near, waiting = Tables(*of), _all(*of), np.empty((ROOM, 2), np.int64)
+    m = len(tables.own)
+    found, nests, last = np.full(m, FAR), np.zeros(m, np.bool_), near.first_parting[:-1].copy()
+    for other in range(m):
+        if not _apart(offset, 0.0, other, near, tables, last):
+            found[other] = _met(offset, 0.0, other, tables, waiting)
+            nests[other] = _overlap(offset, offset, tables.nests[other])
+    return found, nests
 
 
 @njit(cache=True)
-def along(
-    points: Float[Array, "w 3"],
-    step: float,
-    shifts: Float[Array, "s 3"],
-    margin: float,
-    nested: int,
-    first: int,
-    most: int,
-    *of: Array,
-) -> tuple[Pairs, Pairs, int]:
-    """The same for places at most `step` (m) apart along a polyline, each with each of these shifts, the first of which
-    is none, and no other is longer than `margin` (m). By shift, from a first question on until some are found; with
-    the question to go on with, -1 after the last. Of the first `nested` places it is said whether one may lie within
-    another."""
+def at(places: Float[Array, "n 3"], shifts: Float[Array, "s 3"], margin: float, *of: Array) -> Answer:
+    """Of places, each with each of these shifts: the first is none, no other is longer than `margin` (m)."""
+    return _answer(places, shifts, margin, _all(*of), Tables(*of), len(places))
+
+
+@njit(cache=True)
+def first_free(
+    places: Float[Array, "n 3"], shifts: Float[Array, "s 3"], margin: float, first: int, *of: Array
+) -> tuple[int, Pairs, Pairs]:
+    """The first place, from one on, at which nothing is surely met, or their number; and what is left open there."""
+    near, tables = _all(*of), Tables(*of)
+    met, close, nest = _answer(places[first : first + 1], shifts, margin, near, tables, ONE)
+    while met and first + 1 < len(places):
+        first += 1
+        met, close, nest = _answer(places[first : first + 1], shifts, margin, near, tables, ONE)
+    return len(places) if met else first, close, nest
+
+
+@njit(cache=True)
+def along(points: Float[Array, "w 3"], step: float, shifts: Float[Array, "s 3"], margin: float, *of: Array) -> Answer:
+    """Of places at most `step` (m) apart along a polyline, each with each of the shifts. Whether one may lie within
+    another is said of the first place alone."""
     tables = Tables(*of)
     near = _near(points, margin, tables)
     places = _places(points, step) if len(near.others) else np.empty((0, 3))
-    return _undecided(places, shifts, margin, near, tables, nested, first, most)
+    return _answer(places, shifts, margin, near, tables, ONE)
+
+
+@njit(cache=True)
+def _all(*of: Array) -> Near:
+    """Where nothing is known of a route."""
+    m, d = Tables(*of).after.shape
+    return Near(np.arange(m), np.arange(m * d) % d, d * np.arange(m + 1))
 
 
 @njit(cache=True)
@@ -97,113 +124,100 @@ def _near(points: Float[Array, "w 3"], margin: float, tables: Tables) -> Near:
             least[d], most[d] = min(least[d], s - margin), max(most[d], s + margin)
     others, n = np.empty(m, np.int64), 0
     parting, n_parting = np.empty(after.size, np.int64), np.zeros(m + 1, np.int64)
-    cells, n_cells = np.empty(len(tables.cells), np.int64), np.zeros(m + 1, np.int64)
     for other in range(m):
         if _far(shift, margin, after[other], before[other]):
             continue
-        p, c, x = n_parting[n], n_cells[n], tables.own[other]
+        p = n_parting[n]
         for d in range(len(directions)):
             if most[d] > after[other, d] or least[d] < before[other, d]:
                 parting[p] = d
                 p += 1
-        for cell in range(tables.first_cell[other], tables.first_cell[other + 1]):
-            if _overlap(least[x : x + 3], most[x : x + 3], tables.cells[cell]):
-                cells[c] = cell
-                c += 1
         others[n] = other
         n += 1
-        n_parting[n], n_cells[n] = p, c
-    return Near(others[:n], parting[: n_parting[n]], n_parting[: n + 1], cells[: n_cells[n]], n_cells[: n + 1])
+        n_parting[n] = p
+    return Near(others[:n], parting[: n_parting[n]], n_parting[: n + 1])
 
 
 @njit(cache=True)
-def _undecided(
-    places: Float[Array, "n 3"],
-    shifts: Float[Array, "s 3"],
-    margin: float,
-    near: Near,
-    tables: Tables,
-    nested: int,
-    first: int,
-    most: int,
-) -> tuple[Pairs, Pairs, int]:
-    close = _close(places, margin, near, tables)
-    asked, n, m = len(shifts) * len(close), 0, 0
-    size = min(most, asked - first)
-    meet_at, meet = np.empty((size, 3)), np.empty((size, 2), np.int64)
-    nest_at, nest = np.empty((size, 3)), np.empty((size, 2), np.int64)
-    directions, after, before, parting = tables.directions, tables.after, tables.before, near.parting
-    offset, moved, last = np.empty(3), np.empty(3), near.first_parting[:-1].copy()
-    while first < asked and max(n, m) < most:
-        shift, k, q = shifts[first // len(close)], close[first % len(close), 0], close[first % len(close), 1]
-        first += 1
-        other, start, end = near.others[q], near.first_parting[q], near.first_parting[q + 1]
-        for d in range(3):
-            offset[d] = shift[d] + places[k, d]
-        i = _parts(offset, 0.0, last[q], start, end, parting, directions, before[other], after[other])
-        if i < end:
-            last[q] = i
-            continue
-        if k < nested and _overlap(offset, offset, tables.nests[other]):
-            _note(nest_at[m], nest[m], offset, k, other)
-            m += 1
-        for d in range(3):
-            moved[d] = dot(offset, directions[tables.own[other] + d])
-        for c in range(near.first_cell[q], near.first_cell[q + 1]):
-            if _overlap(moved, moved, tables.cells[near.cells[c]]):
-                _note(meet_at[n], meet[n], offset, k, other)
-                n += 1
-                break
-    return (meet_at[:n], meet[:n]), (nest_at[:m], nest[:m]), first if first < asked else -1
+def _answer(
+    places: Float[Array, "n 3"], shifts: Float[Array, "s 3"], margin: float, near: Near, tables: Tables, nested: int
+) -> Answer:
+    """Places without a shift first. What is farther than the margin from one of them is not met with any shift."""
+    q, close, nest, n, m = len(near.others), _pairs(), _pairs(), ZERO, ZERO
+    pairs, last, waiting = np.arange(len(places) * q), near.first_parting[:-1].copy(), np.empty((ROOM, 2), np.int64)
+    offset, left = np.empty(3), len(pairs)
+    for s in range(len(shifts)):
+        asked, left, reach = left, 0, 0.0 if s else margin
+        for pair in pairs[:asked]:
+            place, k = pair // q, pair % q
+            for d in range(3):
+                offset[d] = shifts[s, d] + places[place, d]
+            apart, met, other = _apart(offset, reach, k, near, tables, last), FAR, near.others[k]
+            if not apart:
+                if place < nested and _overlap(offset, offset, tables.nests[other]):
+                    nest, m = _noted(nest, m, offset, other)
+                met = _met(offset, reach, other, tables, waiting)
+                if met == MEETS:
+                    return True, _first(close, ZERO), _first(nest, ZERO)
+                if met == OPEN:
+                    close, n = _noted(close, n, offset, other)
+            if s or met > FAR or (place < nested and not apart):
+                pairs[left], left = pair, left + 1
+    return False, _first(close, n), _first(nest, m)
 
 
 @njit(cache=True)
-def _note(at: Float[Array, "3"], row: Int[Array, "2"], offset: Float[Array, "3"], place: int, other: int) -> None:
-    row[0], row[1] = place, other
+def _pairs() -> Pairs:
+    """Room for some."""
+    return np.empty((FEW, 3)), np.empty(FEW, np.int64)
+
+
+@njit(cache=True)
+def _noted(pairs: Pairs, n: int, offset: Float[Array, "3"], other: int) -> tuple[Pairs, int]:
+    """The first n pairs and one more."""
+    at, others = pairs
+    if n == len(others):
+        at, others = np.empty((2 * n, 3)), np.empty(2 * n, np.int64)
+        for k in range(n):
+            at[k], others[k] = pairs[0][k], pairs[1][k]
+    at[n], others[n] = offset, other
+    return (at, others), n + 1
+
+
+@njit(cache=True)
+def _first(pairs: Pairs, n: int) -> Pairs:
+    return pairs[0][:n], pairs[1][:n]
+
+
+@njit(cache=True)
+def _met(offset: Float[Array, "3"], margin: float, other: int, tables: Tables, waiting: Int[Array, "w 2"]) -> int:
+    """How the object at an offset stands to another: see `meet`."""
+    t = tables.t_other_obj[other].copy()
     for d in range(3):
-        at[d] = offset[d]
+        t[d] += dot(offset, tables.directions[tables.own[other] + d])
+    one, two = _tree(tables.tree, tables), _tree(tables.trees[other], tables)
+    return meet(one, two, tables.R_other_obj[other], t, margin, waiting, tables.last[other])
 
 
 @njit(cache=True)
-def _close(places: Float[Array, "n 3"], margin: float, near: Near, tables: Tables) -> Int[Array, "c 2"]:
-    """Places and others near that no direction parts by more than the margin (m), by place."""
-    close, n = np.empty((len(places) * len(near.others), 2), np.int64), 0
-    directions, after, before, parting = tables.directions, tables.after, tables.before, near.parting
-    last = near.first_parting[:-1].copy()
-    for k in range(len(places)):
-        for q in range(len(near.others)):
-            other, first, end = near.others[q], near.first_parting[q], near.first_parting[q + 1]
-            i = _parts(places[k], margin, last[q], first, end, parting, directions, before[other], after[other])
-            if i < end:
-                last[q] = i
-            else:
-                close[n, 0], close[n, 1] = k, q
-                n += 1
-    return close[:n]
+def _tree(ends: Int[Array, "2"], tables: Tables) -> Tree:
+    return Tree(tables.boxes[ends[0] : ends[1]], tables.triangles[ends[0] // 2 : ends[1] // 2])
 
 
 @njit(cache=True, inline="always")
-def _parts(
-    offset: Float[Array, "3"],
-    margin: float,
-    last: int,
-    first: int,
-    end: int,
-    parting: Int[Array, "t"],
-    directions: Float[Array, "d 3"],
-    before: Float[Array, "d"],
-    after: Float[Array, "d"],
-) -> int:
-    """Which of the parting directions first..end parts two by more than the margin, or the end. What parted them last
-    is tried first: at the next place it is likely to part them again."""
-    i = last
+def _apart(offset: Float[Array, "3"], margin: float, k: int, near: Near, tables: Tables, last: Int[Array, "q"]) -> bool:
+    """Is the object at an offset more than the margin (m) from the k-th other near, along a direction? What parted them
+    last is tried first: at the next place it is likely to part them again."""
+    before, after, end = tables.before[near.others[k]], tables.after[near.others[k]], near.first_parting[k + 1]
+    i, then = last[k], near.first_parting[k]
     while i < end:
-        d = parting[i]
-        s = dot(offset, directions[d])
+        d = near.parting[i]
+        s = dot(offset, tables.directions[d])
         if s < before[d] - margin or s > after[d] + margin:
-            break
-        i, first = first, first + 1
-    return i
+            last[k] = i
+            return True
+        i, then = then, then + 1
+    return False
 
 
 @njit(cache=True)

@@ -1,6 +1,6 @@
 """The surface of an object as points: how far a point is from it, inside or out. Built once an object and process.
 
-Knows: sample points and signed distances near the surface. Does not decide whether a placement is free: FCL does.
+Knows: sample points and signed distances near the surface. Does not decide whether a placement is free: meet.py does.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from bopask.arrays import Array
 from bopask.geometry.mesh import face_normals
 from bopask.nouns import Model
 from bopask.priors.closest import closest
+from bopask.priors.tree import Tree, near, tree_of
 from bopask.rng import rng_for
 
 SPACING = 0.002
 """Mean distance (m) of neighbouring samples; large objects get at most MOST samples."""
 MOST = 40_000
-GAP = 3
-"""No place of a surface is farther from every sample than so many mean distances (tests/test_contacts.py)."""
 CANDIDATES = 3
 """Nearest samples whose triangles, and those beside them, are tried for the exact closest point."""
 SURE = 24
@@ -47,8 +46,8 @@ class Surface:
     """A triangle and the three that share an edge with it (itself at an open edge)."""
     triangles: Float[Array, "f 3 3"]
     face_normals: Float[Array, "f 3"]
-    spacing: float
-    """Mean distance (m) of neighbouring samples."""
+    boxes: Tree
+    """Of all triangles."""
 
     def signed_distance(
         self, points: Float[Array, "m 3"], within: float = np.inf
@@ -73,12 +72,11 @@ class Surface:
 
     def _near(self, points: Float[Array, "m 3"], within: float) -> tuple[Float[Array, "m"], Float[Array, "m 3"]]:
         """Most points are far outside, and to find the samples nearest to these takes longest."""
-        nearest, _ = self.tree.query(points, distance_upper_bound=within + GAP * self.spacing)
-        near = np.isfinite(nearest)
-        near |= Inside(self).holds_any(points[~near])
+        close = near(self.boxes, points, within)
+        close |= Inside(self).holds_any(points[~close])
         distance, normal = np.full(len(points), np.inf), np.zeros((len(points), 3))
-        if near.any():
-            distance[near], normal[near] = self.signed_distance(points[near])
+        if close.any():
+            distance[close], normal[close] = self.signed_distance(points[close])
         return distance, normal
 
     def _signed_distance(
@@ -129,20 +127,21 @@ class Inside:
 
     def holds_any(self, points: Float[Array, "m 3"]) -> bool:
         """Whether any of the points (m, object frame) is inside. None beyond the bounds is."""
-        points = self._unsettled(points)
+        points = self._unsettled(points, self._rooms)
         while len(points):  # a few at a time: along a path they settle most of the others
             room, _ = self._surface.signed_distance(points[:PROBES])
             if (room < 0).any():
                 return True
-            rooms = np.concatenate([np.column_stack([points[:PROBES], room]), self._rooms])
+            found = np.column_stack([points[:PROBES], room])
+            rooms = np.concatenate([found, self._rooms])
             self._rooms = rooms[np.argsort(-rooms[:, 3], kind="stable")[:ROOMS]]
-            points = self._unsettled(points[PROBES:])
+            points = self._unsettled(points[PROBES:], found)
         return False
 
-    def _unsettled(self, points: Float[Array, "m 3"]) -> Float[Array, "k 3"]:
-        """Those within the bounds and in no room."""
+    def _unsettled(self, points: Float[Array, "m 3"], rooms: Float[Array, "r 4"]) -> Float[Array, "k 3"]:
+        """Those within the bounds and in none of the rooms."""
         tree = self._surface.tree
-        return points[_unsettled(points, tree.mins, tree.maxes, self._rooms)]
+        return points[_unsettled(points, tree.mins, tree.maxes, rooms)]
 
 
 @njit(cache=True)
@@ -186,8 +185,8 @@ def _sample(model: Model) -> Surface:
     corners, first = np.unique(mesh.faces[proper], return_index=True)
     faces = np.concatenate([on, proper[first // 3]])
     points = np.concatenate([points, mesh.vertices[corners]])
-    spacing, beside = float(np.sqrt(areas.sum() / n)), _and_beside(mesh.faces)
-    return Surface(points, normals[faces], cKDTree(points), faces, beside, mesh.triangles, normals, spacing)
+    beside = _and_beside(mesh.faces)
+    return Surface(points, normals[faces], cKDTree(points), faces, beside, mesh.triangles, normals, tree_of(model))
 
 
 def _and_beside(faces: Int[Array, "f 3"]) -> Int[Array, "f 4"]:

@@ -12,7 +12,7 @@ from bopask.geometry import se3
 from bopask.priors.grasps import kernels
 from bopask.priors.grasps.contacts import Points
 from bopask.priors.grasps.gripper import Gripper
-from bopask.priors.runs import order, runs
+from bopask.priors.grasps.runs import order, runs
 
 CHUNK = 256
 SKIN = 0.002
@@ -86,7 +86,7 @@ def held(
 ) -> Pads:
     """What the pads hold when they close on contacts `width` apart (m) at z = `depth` (m)."""
     points, T_obj_grasp = points[order(points.at)], np.ascontiguousarray(T_obj_grasp)
-    within = runs(points.at, points.at)
+    within = runs(points.at)
     radius = np.full(len(width), SKIN)
     for at in range(0, len(width), CHUNK):
         some = slice(at, at + CHUNK)

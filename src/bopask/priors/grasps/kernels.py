@@ -1,17 +1,18 @@
 """Compiled loops over what lies near a hand: triangles that its boxes meet, points that its pads hold.
 
-Triangles and points come in runs, neighbours in space together, and what bounds a run is looked at before what is in
-it. Knows no object and no gripper, only arrays.
+Knows no object and no gripper, only arrays: triangles in a tree of boxes; points in runs, neighbours in space together.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numba import njit
 
 from bopask.arrays import Array
-from bopask.priors.runs import RUN, Runs
+from bopask.geometry.vector import Rows, Vector, cross, dot, grown, minus, plus, rows_of, sizes, times, transposed
+from bopask.priors.grasps.runs import RUN, Runs
+from bopask.priors.tree import ONE, ROOM, ZERO, Tree, beyond, box_at
 
 HAIR = 1e-5
 """What is nearer than this (m) to the border of meeting and missing is left open."""
@@ -19,35 +20,23 @@ HAIR = 1e-5
 
 @njit(cache=True)
 def meetings(
-    triangles: Float[Array, "f 3 3"], within: Runs, T_obj_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"]
+    tree: Tree, T_obj_grasp: Float[Array, "g 4 4"], boxes: Float[Array, "g b 2 3"]
 ) -> tuple[Bool[Array, "g"], Bool[Array, "g b"]]:
-    """Grasps one of whose boxes (grasp frame, m) surely meets a triangle (object frame, m); of the others, the boxes
-    for which that is open. Separating axes of box and triangle: Akenine-Möller, Fast 3D triangle-box overlap (2001)."""
-    low, high, lows, highs = within
-    sure, open_, last = np.zeros(len(boxes), np.bool_), np.zeros(boxes.shape[:2], np.bool_), 0
-    middle, half, reach, corners = np.empty(3), np.empty(3), np.empty(3), np.empty((3, 3))
-    least, most, hull = low[0].copy(), high[0].copy(), np.empty((2, 3))
-    for r in range(1, len(low)):
-        least, most = np.minimum(least, low[r]), np.maximum(most, high[r])
+    """Grasps one of whose boxes (grasp frame, m) surely meets a triangle of the tree (object frame, m); of the others,
+    the boxes for which that is open."""
+    n = boxes.shape[1]
+    sure, open_, last = np.zeros(len(boxes), np.bool_), np.zeros((len(boxes), n), np.bool_), 0
+    waiting, hull = np.empty(ROOM, np.int64), np.empty((2, 3))
     for g in range(len(boxes)):
-        T = T_obj_grasp[g]
-        for k in range(3):
-            hull[0, k], hull[1, k] = boxes[g, :, 0, k].min(), boxes[g, :, 1, k].max()
-        _place(T, hull, middle, half, reach)
-        if _apart(least, most, T, middle, half, reach):
+        T, hull[0], hull[1] = T_obj_grasp[g], np.inf, -np.inf
+        for b in range(n):
+            for k in range(3):
+                hull[0, k], hull[1, k] = min(hull[0, k], boxes[g, b, 0, k]), max(hull[1, k], boxes[g, b, 1, k])
+        if _meets(hull, T, tree, waiting, ZERO) < 0:
             continue
-        for turn in range(boxes.shape[1]):
-            b = (last + turn) % boxes.shape[1]  # what the last grasp met, this one may too
-            _place(T, boxes[g, b], middle, half, reach)
-            met = -1
-            if not _apart(least, most, T, middle, half, reach):
-                for q in range(len(lows)):
-                    if met < 1 and not _apart(lows[q], highs[q], T, middle, half, reach):
-                        for r in range(q * RUN, min(len(low), (q + 1) * RUN)):
-                            if met < 1 and not _apart(low[r], high[r], T, middle, half, reach):
-                                for t in range(r * RUN, min(len(triangles), (r + 1) * RUN)):
-                                    if met < 1:
-                                        met = max(met, _meets(triangles[t], T, middle, half, corners))
+        for turn in range(n):
+            b = (last + turn) % n  # what the last grasp met, this one may too
+            met = _meets(boxes[g, b], T, tree, waiting, ONE)
             open_[g, b] = met == 0
             if met == 1:
                 sure[g], open_[g], last = True, False, b
@@ -56,87 +45,68 @@ def meetings(
 
 
 @njit(cache=True)
-def _place(
-    T: Float[Array, "4 4"],
-    box: Float[Array, "2 3"],
-    middle: Float[Array, "3"],
-    half: Float[Array, "3"],
-    reach: Float[Array, "3"],
-) -> None:
-    """Middle of a gripper's box (m, object frame), half its sides, and how far it reaches along the object's axes."""
-    for k in range(3):
-        half[k] = (box[1, k] - box[0, k]) / 2
-    for k in range(3):
-        middle[k], reach[k] = T[k, 3], HAIR
-        for j in range(3):
-            middle[k] += T[k, j] * (box[0, j] + box[1, j]) / 2
-            reach[k] += abs(T[k, j]) * half[j]
+def _meets(box: Float[Array, "2 3"], T: Float[Array, "4 4"], tree: Tree, waiting: Int[Array, "w"], closely: int) -> int:
+    """1 or -1 when a hand's box surely meets or misses the triangles of a tree, else 0. Not closely: 0, or -1 where all
+    of them are far."""
+    rows, t, leaf = rows_of(T), (T[0, 3], T[1, 3], T[2, 3]), len(tree.triangles)
+    low, high, columns = (box[0, 0], box[0, 1], box[0, 2]), (box[1, 0], box[1, 1], box[1, 2]), transposed(rows)
+    half = (high[0] - low[0]) / 2, (high[1] - low[1]) / 2, (high[2] - low[2]) / 2
+    middle, slopes = plus(times(rows, plus(low, half)), t), sizes(columns)
+    reach, own = grown(times(sizes(rows), half), HAIR), grown(half, HAIR)
+    met, n = -1, 1
+    waiting[0] = 1
+    while n:
+        n -= 1
+        k = waiting[n]
+        there, wide = box_at(tree.boxes, k)
+        away = minus(there, middle)
+        if beyond(away, plus(wide, reach)) or beyond(times(columns, away), plus(own, times(slopes, wide))):
+            continue
+        if not closely:
+            return 0
+        if k < leaf:
+            waiting[n], waiting[n + 1], n = 2 * k, 2 * k + 1, n + 2
+        else:
+            met = max(met, _cuts(rows_of(tree.triangles[k - leaf]), middle, columns, half))
+            if met == 1:
+                return 1
+    return met
 
 
 @njit(cache=True)
-def _apart(
-    low: Float[Array, "3"],
-    high: Float[Array, "3"],
-    T: Float[Array, "4 4"],
-    middle: Float[Array, "3"],
-    half: Float[Array, "3"],
-    reach: Float[Array, "3"],
-) -> bool:
-    """Is a box of the object's frame apart from a gripper's, along an axis of either?"""
+def _cuts(corners: Rows, middle: Vector, columns: Rows, half: Vector) -> int:
+    """1 or -1 when a triangle surely meets or misses a box, else 0. Separating axes: Akenine-Möller, Fast 3D
+    triangle-box overlap (2001)."""
+    a, b = times(columns, minus(corners[0], middle)), times(columns, minus(corners[1], middle))
+    c = times(columns, minus(corners[2], middle))
+    met, normal = 1, cross(minus(b, a), minus(c, a))
     for k in range(3):
-        if low[k] > middle[k] + reach[k] or high[k] < middle[k] - reach[k]:
-            return True
-    for j in range(3):
-        gap, extent = 0.0, half[j] + HAIR
-        for k in range(3):
-            gap += T[k, j] * ((low[k] + high[k]) / 2 - middle[k])
-            extent += abs(T[k, j]) * (high[k] - low[k]) / 2
-        if abs(gap) > extent:
-            return True
-    return False
-
-
-@njit(cache=True)
-def _meets(
-    triangle: Float[Array, "3 3"],
-    T: Float[Array, "4 4"],
-    middle: Float[Array, "3"],
-    half: Float[Array, "3"],
-    p: Float[Array, "3 3"],
-) -> int:
-    """1 or -1 when a triangle surely meets or misses a gripper's box, else 0; p: room for its corners."""
-    for v in range(3):
-        for j in range(3):
-            p[v, j] = 0.0
-            for k in range(3):
-                p[v, j] += T[k, j] * (triangle[v, k] - middle[k])
-    sure = True
-    for j in range(3):
-        deep = half[j] + min(max(p[0, j], p[1, j], p[2, j]), -min(p[0, j], p[1, j], p[2, j]))
-        if deep < -HAIR:
-            return -1
-        sure &= deep > HAIR and half[j] > HAIR
-    ax, ay, az = p[1, 0] - p[0, 0], p[1, 1] - p[0, 1], p[1, 2] - p[0, 2]
-    bx, by, bz = p[2, 0] - p[0, 0], p[2, 1] - p[0, 1], p[2, 2] - p[0, 2]
-    nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-    length = np.sqrt(nx * nx + ny * ny + nz * nz)
-    deep = abs(nx) * half[0] + abs(ny) * half[1] + abs(nz) * half[2]
-    deep -= abs(nx * p[0, 0] + ny * p[0, 1] + nz * p[0, 2])
-    if deep < -HAIR * length:
+        met = min(met, _deep(half[k] + min(max(a[k], b[k], c[k]), -min(a[k], b[k], c[k])), 1.0, half[k] > HAIR))
+    if met < 0:
         return -1
-    sure &= deep > HAIR * length and length > 1e-12
-    for v in range(3):
-        w = (v + 1) % 3
-        for j in range(3):
-            y, z = (j + 1) % 3, (j + 2) % 3  # the axis: the box's j-th, crossed with the edge
-            ey, ez = p[w, y] - p[v, y], p[w, z] - p[v, z]
-            length = np.sqrt(ey * ey + ez * ez)
-            on, off = ey * p[v, z] - ez * p[v, y], ey * p[v - 1, z] - ez * p[v - 1, y]
-            deep = abs(ey) * half[z] + abs(ez) * half[y] + min(max(on, off), -min(on, off))
-            if deep < -HAIR * length:
+    length, size = np.sqrt(dot(normal, normal)), (abs(normal[0]), abs(normal[1]), abs(normal[2]))
+    met = min(met, _deep(dot(size, half) - abs(dot(normal, a)), length, length > 1e-12))
+    for p, q, r in ((a, b, c), (b, c, a), (c, a, b)):
+        edge = minus(q, p)
+        for k in range(3):
+            if met < 0:
                 return -1
-            sure &= deep > HAIR * length or length < HAIR
-    return 1 if sure else 0
+            y, z = (k + 1) % 3, (k + 2) % 3  # the axis: the box's k-th, crossed with the edge
+            length = np.sqrt(edge[y] * edge[y] + edge[z] * edge[z])
+            on, off = edge[y] * p[z] - edge[z] * p[y], edge[y] * r[z] - edge[z] * r[y]
+            deep = abs(edge[y]) * half[z] + abs(edge[z]) * half[y] + min(max(on, off), -min(on, off))
+            if length >= HAIR or deep < 0:
+                met = min(met, _deep(deep, length, True))
+    return met
+
+
+@njit(cache=True)
+def _deep(overlap: float, length: float, tells: bool) -> int:
+    """Of two shapes that overlap so much along an axis of that length: -1 they are apart, 1 they are not, 0 in between,
+    or where the axis tells nothing."""
+    if overlap < -HAIR * length:
+        return -1
+    return 1 if tells and overlap > HAIR * length else 0
 
 
 @njit(cache=True)
@@ -179,38 +149,59 @@ def pressed(
     low, high, lows, highs = within
     found, on = np.empty((len(contact), 3)), np.empty(len(at), np.int64)
     out, deep = np.empty(len(at)), np.empty(len(at))
+    xs, ys, zs = at[:, 0].copy(), at[:, 1].copy(), at[:, 2].copy()
+    away, ahead, before = np.empty(RUN), np.empty(RUN), np.empty(RUN, np.bool_)
+    (left, back), (right, front) = pad
     for g in range(len(contact)):
         T, n, first, most = T_obj_grasp[g], 0, -np.inf, radius[g] ** 2
+        near, t = (contact[g, 0], contact[g, 1], contact[g, 2]), (T[0, 3], T[1, 3], T[2, 3])
+        x, y, z = transposed(rows_of(T))
         for q in range(len(lows)):
-            if _squared(lows[q], highs[q], contact[g]) > most + HAIR * radius[g]:
+            if _squared(lows[q], highs[q], near) > most + HAIR * radius[g]:
                 continue
             for r in range(q * RUN, min(len(low), (q + 1) * RUN)):
-                if _squared(low[r], high[r], contact[g]) > most + HAIR * radius[g]:
+                if _squared(low[r], high[r], near) > most + HAIR * radius[g]:
                     continue
-                for k in range(r * RUN, min(len(at), (r + 1) * RUN)):
-                    if _squared(at[k], at[k], contact[g]) > most:
-                        continue
-                    x, y, z = at[k, 0] - T[0, 3], at[k, 1] - T[1, 3], at[k, 2] - T[2, 3]
-                    side, ahead = x * T[0, 1] + y * T[1, 1] + z * T[2, 1], x * T[0, 2] + y * T[1, 2] + z * T[2, 2]
-                    if side < pad[0, 0] or side > pad[1, 0] or ahead < pad[0, 1] or ahead > pad[1, 1]:
-                        continue
-                    away = sign * (x * T[0, 0] + y * T[1, 0] + z * T[2, 0])
-                    if away <= farthest:
-                        on[n], out[n], deep[n], first, n = k, away, ahead, max(first, away), n + 1
+                if _beside(low[r], high[r], t, y, left, right):
+                    continue
+                if _beside(low[r], high[r], t, z, back, front):
+                    continue
+                start, end = r * RUN, min(len(at), (r + 1) * RUN)
+                for k in range(end - start):  # without a branch: several at once
+                    p = xs[start + k], ys[start + k], zs[start + k]
+                    gap, here = minus(p, near), minus(p, t)
+                    side, away[k], ahead[k] = dot(here, y), sign * dot(here, x), dot(here, z)
+                    before[k] = (dot(gap, gap) <= most) & (away[k] <= farthest)
+                    before[k] &= (side >= left) & (side <= right) & (ahead[k] >= back) & (ahead[k] <= front)
+                for k in range(end - start):
+                    if before[k]:
+                        on[n], out[n], deep[n], n = start + k, away[k], ahead[k], n + 1
+                        first = max(first, away[k])
         total, count = 0.0, 0
         for m in range(n):
-            v = normal[on[m]]
-            if out[m] >= first - skin and sign * (v[0] * T[0, 0] + v[1] * T[1, 0] + v[2] * T[2, 0]) >= facing:
+            v = normal[on[m], 0], normal[on[m], 1], normal[on[m], 2]
+            if out[m] >= first - skin and sign * dot(v, x) >= facing:
                 total, count = total + deep[m], count + 1
         found[g, 0], found[g, 1], found[g, 2] = first if count else np.inf, total / max(count, 1), count
     return found
 
 
 @njit(cache=True)
-def _squared(low: Float[Array, "3"], high: Float[Array, "3"], point: Float[Array, "3"]) -> float:
+def _squared(low: Float[Array, "3"], high: Float[Array, "3"], point: Vector) -> float:
     """Squared distance (m²) of a point to bounds."""
-    d = 0.0
+    x = max(low[0] - point[0], point[0] - high[0], 0.0)
+    y = max(low[1] - point[1], point[1] - high[1], 0.0)
+    z = max(low[2] - point[2], point[2] - high[2], 0.0)
+    return x * x + y * y + z * z
+
+
+@njit(cache=True)
+def _beside(
+    low: Float[Array, "3"], high: Float[Array, "3"], t: Vector, axis: Vector, least: float, most: float
+) -> bool:
+    """Do bounds lie outside least..most (m) along an axis through t?"""
+    middle, reach = -dot(t, axis), HAIR
     for k in range(3):
-        gap = max(low[k] - point[k], point[k] - high[k], 0.0)
-        d += gap * gap
-    return d
+        middle += axis[k] * (low[k] + high[k]) / 2
+        reach += abs(axis[k]) * (high[k] - low[k]) / 2
+    return middle + reach < least or middle - reach > most

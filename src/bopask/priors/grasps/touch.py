@@ -16,7 +16,7 @@ from bopask.geometry import se3
 from bopask.nouns import Model
 from bopask.priors.collision import bvh
 from bopask.priors.grasps import kernels
-from bopask.priors.runs import Runs, runs, triangles_of
+from bopask.priors.tree import tree_of
 
 
 def touches(
@@ -24,21 +24,10 @@ def touches(
 ) -> Bool[Array, "g"]:
     """True for a grasp any of whose boxes (grasp frame, m), grown by `margin` (m), touches the object's surface."""
     boxes = boxes + np.array([[-margin], [margin]])
-    hit, near = kernels.meetings(triangles_of(model), _runs_of(model), np.ascontiguousarray(T_obj_grasp), boxes)
+    hit, near = kernels.meetings(tree_of(model), np.ascontiguousarray(T_obj_grasp), boxes)
     rows = np.flatnonzero(np.any(near, axis=1))
     hit[rows] = _meet(model, se3.inverse(T_obj_grasp[rows]), boxes[rows], near[rows])
     return np.asarray(hit)
-
-
-_RUNS: dict[str, Runs] = {}
-
-
-def _runs_of(model: Model) -> Runs:
-    """The bounds of runs of an object's triangles: shared within the process."""
-    if model.sha256 not in _RUNS:
-        triangles = triangles_of(model)
-        _RUNS[model.sha256] = runs(triangles.min(1), triangles.max(1))
-    return _RUNS[model.sha256]
 
 
 def _meet(
