@@ -89,6 +89,7 @@ def open_zip(parts: Sequence[Path]) -> Iterator[zipfile.ZipFile]:
             archive = stack.enter_context(zipfile.ZipFile(io.BufferedReader(joined)))
             for info in archive.infolist():  # zipfile took the directory's disk for the disk of every entry
                 info.header_offset += starts[info.volume] - starts[directory_disk]
+            _tell_ends(archive)
             yield archive
     except (
         zipfile.BadZipFile,
@@ -100,6 +101,15 @@ def open_zip(parts: Sequence[Path]) -> Iterator[zipfile.ZipFile]:
         IndexError,
     ) as bad:
         raise InputError(parts[-1], f"is not a readable zip ({bad})", "Delete it and download it again") from bad
+
+
+def _tell_ends(archive: zipfile.ZipFile) -> None:
+    """Where entries end: later Pythons keep it, as told by the offsets that were wrong, and refuse what overlaps."""
+    infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    ends = [*(info.header_offset for info in infos[1:]), archive.start_dir]
+    for info, end in zip(infos, ends, strict=True):
+        if hasattr(info, "_end_offset"):
+            info._end_offset = end
 
 
 def _one_disk(file: BinaryIO, starts: Sequence[int]) -> tuple[int, bytes]:

@@ -17,8 +17,9 @@ from bopask.bench.dialects.scan import GLUED
 
 Values: TypeAlias = list[tuple[float, ...]]
 
-NUMBER = r"-?(?:0|[1-9][0-9]{0,8}+)(?:\.[0-9]{1,9}+)?+"
-"""Of 20 characters at most, and without an exponent."""
+NUMBER = r"-?(?:0|[1-9][0-9]{0,8}+)(?>(?:\.[0-9]{1,9}+)?)"
+"""Of 20 characters at most, and without an exponent. Groups are atomic, not possessive: before 3.11.5 Python forgets to
+go back to where a possessive group began that did not match (python/cpython#106052)."""
 S = r"\s{0,20}+"
 COMMA = rf"{S},{S}"
 SQUARE, ROUND = (rf"{a}{S}{NUMBER}{COMMA}{NUMBER}{S}{b}" for a, b in ((r"\[", r"\]"), (r"\(", r"\)")))
@@ -28,7 +29,7 @@ BOX = rf"\[{S}{COMMA.join([NUMBER] * 4)}{S}\]"
 
 def several(item: str) -> str:
     """One or more, with commas between them. None can be matched in two ways, so nothing is ever tried again."""
-    return rf"{item}(?:{COMMA}{item})*+"
+    return rf"{item}(?>(?:{COMMA}{item})*)"
 
 
 LIST = re.compile(rf"\[{S}{several(POINT)}{S}\]|{several(POINT)}")
@@ -38,10 +39,10 @@ LABELLED = re.compile(COMMA.join(rf"{name}:{S}{CAPTURED}" for name in GRASP_LABE
 PAIR = re.compile(CAPTURED)
 LABEL_OF = re.compile(r'"label"\s*+:\s*+"([^"]*+)"')
 NAMES = [name.lower() for name in GRASP_LABELS]
-TAG = re.compile(rf'<points((?: x([0-9]{{1,2}}+)="{NUMBER}" y\2="{NUMBER}")++) alt="[^"<>]*+">[^<>]*+</points>')
+TAG = re.compile(rf'<points((?>(?: x([0-9]{{1,2}}+)="{NUMBER}" y\2="{NUMBER}")+)) alt="[^"<>]*+">[^<>]*+</points>')
 PLACE = re.compile(rf'x([0-9]++)="({NUMBER})" y[0-9]++="({NUMBER})"')
 BRACKETS = str.maketrans("()[],", "     ")
-WORDS = re.compile(r"(?:[^0-9\[\](){}<>%‰'\"]|(?<=[A-Za-z])'(?=[A-Za-z]))*+")
+WORDS = re.compile(r"(?>(?:[^0-9\[\](){}<>%‰'\"]|(?<=[A-Za-z])'(?=[A-Za-z]))*)")
 """Around an answer: nothing that could be a number, a list, a tag or a key."""
 
 
@@ -80,7 +81,7 @@ def objects(text: str, key: str, labelled: bool) -> Values | None:
 @lru_cache(maxsize=8)
 def _objects(key: str) -> re.Pattern[str]:
     label = rf'{COMMA}"label"{S}:{S}"[^"\\\[\](){{}}<]*+"'
-    one = rf'\{{{S}"{key}" {{0,4}}: {{0,4}}{SQUARE}(?:{label})?+{S}\}}'
+    one = rf'\{{{S}"{key}" {{0,4}}: {{0,4}}{SQUARE}(?>(?:{label})?){S}\}}'
     return re.compile(rf"\[{S}{several(one)}{S}\]")
 
 
