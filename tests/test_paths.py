@@ -210,6 +210,13 @@ def test_from_board_to_board_of_a_deep_shelf_there_is_a_way_round_its_front():
         assert np.ptp(paths[pair].points[:, 0]) > 0.2  # from near the back to before the front
 
 
+def test_of_a_layout_without_objects_there_is_nothing_to_plan():
+    layout, models = arranged((CUBE, at(0, 0, 0.03)))
+    of = layout.arrangement
+    none = Layout(replace(of, obj_ids=of.obj_ids[:0], T_ref_obj=of.T_ref_obj[:0]), layout.world)
+    assert plan_paths(none, models, np.zeros((0, 0), bool), 0) == ({}, [])
+
+
 def test_over_and_around_are_different_answers():
     layout, models = walled()
     path = plan(layout, models)[0][1, 0]

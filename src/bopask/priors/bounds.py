@@ -43,7 +43,6 @@ class Between:
 
     def __init__(self, bounds: Bounds, source: int, others: Sequence[int]) -> None:
         least, most, self._world = bounds.least[source], bounds.most[source], 3 * len(bounds.T_world_obj)
-        ends = np.stack([bounds.trees.first[:-1], bounds.trees.first[1:]], 1)
         T_other_obj = inverse(bounds.T_world_obj[others]) @ bounds.T_world_obj[source]
         self._tables = Tables(
             directions=bounds.directions,
@@ -56,8 +55,8 @@ class Between:
             last=np.full((len(others), 2), -1),
             boxes=bounds.trees.boxes,
             triangles=bounds.trees.triangles,
-            tree=ends[source],
-            trees=ends[others],
+            tree=bounds.trees.ends[source],
+            trees=bounds.trees.ends[others],
         )
 
     def _nests(self, bounds: Bounds, source: int, others: Sequence[int]) -> Float[Array, "m 2 3"]:

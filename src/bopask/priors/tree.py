@@ -38,15 +38,17 @@ class Trees(NamedTuple):
 
     boxes: Float[Array, "n 6"]
     triangles: Float[Array, "f 3 3"]
-    first: Int[Array, "N1"]
-    """Of the boxes of each tree; of its triangles half that."""
+    ends: Int[Array, "N 2"]
+    """Where the boxes of each tree begin and end; its triangles at half that."""
 
 
 def trees(models: Sequence[Model]) -> Trees:
     """Of these objects in turn."""
     each = [tree_of(m) for m in models]
-    boxes, triangles = (np.concatenate(parts) for parts in zip(*each, strict=True))
-    return Trees(boxes, triangles, np.cumsum([0, *(len(one.boxes) for one in each)]))
+    boxes = np.concatenate([np.zeros((0, 6)), *(one.boxes for one in each)])
+    triangles = np.concatenate([np.zeros((0, 3, 3)), *(one.triangles for one in each)])
+    first = np.cumsum([0, *(len(one.boxes) for one in each)])
+    return Trees(boxes, triangles, np.stack([first[:-1], first[1:]], 1))
 
 
 _TREES: dict[str, Tree] = {}
