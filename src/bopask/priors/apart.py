@@ -97,7 +97,7 @@ def _over(outline: Float[Array, "n 3"], face: Float[Array, "f 3"], parallelogram
     """Squared distance (m²) of an outline to a face by the corners straight above or below it: infinite where there is
     none, 0 where an edge goes through. The face is all of a parallelogram or the half of it that is a triangle."""
     origin, a, b = face[0], minus(face[1], face[0]), minus(face[-1], face[0])
-    normal = (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+    normal = cross(a, b)
     area = dot(normal, normal)
     if area <= 1e-18 * dot(a, a) * dot(b, b):  # a line has edges alone
         return np.inf

@@ -39,7 +39,10 @@ def meet(
     rows, at = rows_of(R), (t[0], t[1], t[2])
     columns = transposed(rows)
     wide_rows, wide_columns = sizes(rows), sizes(columns)
-    if last[0] >= 0 and _cut(_placed(rows_of(one.triangles[last[0]]), rows, at), rows_of(other.triangles[last[1]])) > 0:
+    if (
+        last[0] >= 0
+        and _cut(_placed(rows_of(one.triangles[last[0]]), rows, at), rows_of(other.triangles[last[1]])) == MEETS
+    ):
         return MEETS
     found, reach, n = FAR, margin + HAIR, 1
     waiting[0] = 1

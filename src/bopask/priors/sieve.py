@@ -72,7 +72,7 @@ def each(offset: Float[Array, "3"], *of: Array) -> tuple[Int[Array, "m"], Bool[A
     for other in range(m):
         if not _apart(offset, 0.0, other, near, tables, last):
             found[other] = _met(offset, 0.0, other, tables, waiting)
-            nests[other] = _overlap(offset, offset, tables.nests[other])
+            nests[other] = _within(offset, tables.nests[other])
     return found, nests
 
 
@@ -154,7 +154,7 @@ def _answer(
                 offset[d] = shifts[s, d] + places[place, d]
             apart, met, other = _apart(offset, reach, k, near, tables, last), FAR, near.others[k]
             if not apart:
-                if place < nested and _overlap(offset, offset, tables.nests[other]):
+                if place < nested and _within(offset, tables.nests[other]):
                     nest, m = _noted(nest, m, offset, other)
                 met = _met(offset, reach, other, tables, waiting)
                 if met == MEETS:
@@ -260,8 +260,8 @@ def _far(shift: Float[Array, "w d"], margin: float, after: Float[Array, "d"], be
 
 
 @njit(cache=True)
-def _overlap(low: Float[Array, "3"], high: Float[Array, "3"], box: Float[Array, "2 3"]) -> bool:
-    apart = False
+def _within(point: Float[Array, "3"], ends: Float[Array, "2 3"]) -> bool:
+    inside = True
     for d in range(3):
-        apart = apart or high[d] < box[0, d] or low[d] > box[1, d]
-    return not apart
+        inside = inside and ends[0, d] <= point[d] <= ends[1, d]
+    return inside
